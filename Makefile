@@ -1,0 +1,41 @@
+# One entry point for everything. Every target first runs `setup`, which does nothing when all is there.
+SHELL := /bin/bash
+BIN := .venv/bin
+# Tests of one Compose project stay on one xdist worker (loadgroup). Override: make test PYTEST_ARGS="-k rollback"
+PYTEST_WORKERS ?= 3
+PYTEST_ARGS ?=
+DEV_ARGS ?= --project-dir deploy/demo
+
+.DEFAULT_GOAL := help
+.PHONY: help setup test lint format dev demo lock clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+setup: ## put .venv, Docker engine and base image in place, where they are missing
+	@deploy/host/setup.sh
+
+lint: setup ## ruff, formatting, strict types, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: setup ## let ruff rewrite what it can
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+test: lint ## lint, then every test, on the real engine and the real Temporal server
+	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadgroup $(PYTEST_ARGS)
+
+dev: setup ## Temporal server, Web UI and worker on the demo project, until Ctrl-C
+	$(BIN)/mm-orchestrator dev $(DEV_ARGS)
+
+demo: setup ## break a service, repair it, then watch a repair that fails put everything back
+	$(BIN)/python deploy/demo/demo.py
+
+lock: setup ## resolve the lock files anew (make lock LOCK_ARGS=--upgrade for newer versions)
+	deploy/host/lock.sh $(LOCK_ARGS)
+
+clean: ## remove .venv and caches; the Docker engine, its images and all run data stay
+	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build *.egg-info

@@ -1,0 +1,158 @@
+#!/usr/bin/env bash
+# A Docker engine with Compose and Buildx. One that answers is used as it is. Where none answers,
+# Debian and root let us install and start one; anywhere else we say what to install.
+set -euo pipefail
+# shellcheck source-path=SCRIPTDIR source=say.sh
+. "$(dirname "${BASH_SOURCE[0]}")/say.sh"
+
+COMPOSE_MINIMUM=2.30
+SOURCES=/etc/apt/sources.list.d/mm-orchestrator-engine.sources # its presence: the engine is ours
+PINS=/etc/apt/preferences.d/mm-orchestrator-engine
+LOG=/var/log/mm-orchestrator-dockerd.log
+SOCKET=/var/run/docker.sock
+START_SECONDS=60
+
+daemon_answers() {
+    have docker && run_within 10 docker version --format '{{.Server.Version}}' >/dev/null 2>&1
+}
+
+# The operator pointed the client elsewhere: then a local engine is not what they asked for.
+endpoint_is_elsewhere() {
+    [ -n "${DOCKER_HOST:-}" ] && [ "$DOCKER_HOST" != "unix://$SOCKET" ] && return 0
+    local context=${DOCKER_CONTEXT:-}
+    [ -n "$context" ] || { have docker && context=$(docker context show 2>/dev/null); }
+    [ -n "$context" ] && [ "$context" != default ]
+}
+
+# A daemon may be there although its client is missing; a second one must not be started beside it.
+socket_accepts() {
+    [ -S "$SOCKET" ] && "$ROOT/.venv/bin/python" - "$SOCKET" 2>/dev/null <<'PY'
+import socket, sys
+with socket.socket(socket.AF_UNIX) as s:
+    s.settimeout(5)
+    s.connect(sys.argv[1])
+PY
+}
+
+version_at_least() { # version_at_least MINIMUM ACTUAL
+    [ "$(printf '%s\n%s\n' "$1" "$2" | sort -V | head -n 1)" = "$1" ]
+}
+
+compose_version() { docker compose version --short 2>/dev/null | sed 's/^v//'; }
+
+compose_is_enough() {
+    local actual
+    actual=$(compose_version) && [ -n "$actual" ] && version_at_least "$COMPOSE_MINIMUM" "$actual" &&
+        docker buildx version >/dev/null 2>&1
+}
+
+# "URI KEYRING" of the Debian archive this host already trusts, from either source format.
+debian_archive() {
+    local codename
+    codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-sid}")
+    # shellcheck disable=SC2016 # the $(...) are apt's placeholders
+    apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT) $(SIGNED_BY)' 'Created-By: Packages' |
+        awk -v suite="$codename" '$3 == "main" && $2 == suite { print $1, $4; exit }'
+}
+
+add_suites() {
+    local uri keyring own suite
+    read -r uri keyring < <(debian_archive) || true
+    [ -n "${uri:-}" ] || fail "no Debian archive found in /etc/apt" "Add a Debian source, or install Docker yourself."
+    [ -r "${keyring:-}" ] || keyring=/usr/share/keyrings/debian-archive-keyring.gpg
+    own=$(. /etc/os-release && echo "${VERSION_CODENAME:-sid}")
+    rm -f "$SOURCES.new" "$PINS.new"
+    # Below a host's own 500: nothing but what is asked for by suite ever comes from these.
+    while read -r suite priority; do
+        printf 'Package: *\nPin: release n=%s\nPin-Priority: %s\n\n' "$suite" "$priority" >>"$PINS.new"
+        printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n\n' \
+            "$uri" "$suite" "$keyring" >>"$SOURCES.new"
+    done < <(printf '%s\n' "trixie 100" "sid 50" | grep -v "^$own ")
+    mv "$PINS.new" "$PINS" # the pins first: the suites are never seen without them
+    mv "$SOURCES.new" "$SOURCES"
+}
+
+# install_packages PACKAGE...: with the two suites, which stay configured but pinned low.
+install_packages() {
+    [ -s "$SOURCES" ] || add_suites
+    apt_get update || say "apt-get update reported errors; going on with what it has"
+    apt_get install -y --no-install-recommends "$@"
+}
+
+stale_pidfile() { # stale_pidfile FILE NAME: it names a process that is not NAME (any more)
+    [ -s "$1" ] && [ "$(cat "/proc/$(cat "$1")/comm" 2>/dev/null)" != "$2" ]
+}
+
+start_daemon() {
+    if has_systemd; then
+        say "starting the Docker engine (systemctl start docker)"
+        systemctl start docker
+    else
+        say "starting the Docker engine (dockerd, no systemd here; log: $LOG); it keeps running after set-up"
+        ! stale_pidfile /var/run/docker.pid dockerd || rm -f /var/run/docker.pid
+        ! stale_pidfile /var/run/docker/containerd/containerd.pid containerd ||
+            rm -f /var/run/docker/containerd/containerd.pid
+        # fd 9 is the set-up lock: a service must not hold it for ever.
+        setsid nohup dockerd >>"$LOG" 2>&1 </dev/null 9>&- &
+    fi
+    wait_for_daemon
+}
+
+wait_for_daemon() {
+    local deadline=$((SECONDS + START_SECONDS))
+    until daemon_answers; do
+        if [ $SECONDS -ge $deadline ]; then
+            [ ! -r "$LOG" ] || tail -n 15 "$LOG" >&2
+            fail "the Docker engine did not answer within $START_SECONDS s" "See $LOG or 'systemctl status docker'."
+        fi
+        sleep 0.2
+    done
+}
+
+install_client() {
+    say "a Docker engine answers on $SOCKET, its client is missing: installing docker-cli, Compose and Buildx"
+    install_packages docker-cli/trixie docker-compose/sid docker-buildx/sid
+}
+
+install_engine() {
+    say "no Docker engine answers here: installing docker.io, Compose and Buildx from Debian (takes about a minute)"
+    install_packages docker.io/trixie docker-cli/trixie docker-compose/sid docker-buildx/sid iptables
+}
+
+install_compose() {
+    say "Docker Compose >= $COMPOSE_MINIMUM and Buildx are missing beside the engine that we installed: installing them"
+    install_packages docker-compose/sid docker-buildx/sid
+}
+
+say_what_to_install() {
+    fail "no Docker engine answers, and only root on Debian lets this script install one" \
+        "macOS:  install and start Docker Desktop, OrbStack or Colima (with docker-compose and docker-buildx)." \
+        "Linux:  install Docker Engine with the Compose (>= $COMPOSE_MINIMUM) and Buildx plugins from your distribution," \
+        "        start it, and let your user reach it (group 'docker')." \
+        "Check with 'docker info' and 'docker compose version', then run 'make setup' again."
+}
+
+ensure_daemon() {
+    daemon_answers && return
+    ! endpoint_is_elsewhere || fail "the Docker engine that DOCKER_HOST or the current context names does not answer" \
+        "Start it, or unset DOCKER_HOST / run 'docker context use default'."
+    may_install || say_what_to_install
+    if socket_accepts; then install_client; elif ! have dockerd; then install_engine; fi
+    daemon_answers || start_daemon
+}
+
+ensure_compose() {
+    compose_is_enough && return
+    if may_install && [ -e "$SOURCES" ]; then install_compose; fi
+    compose_is_enough || fail "Docker Compose >= $COMPOSE_MINIMUM with Buildx is needed; found Compose '$(compose_version)'" \
+        "Install the plugins 'docker-compose' and 'docker-buildx' beside your Docker client, for instance" \
+        "from your distribution or from Docker's own packages (docker-compose-plugin docker-buildx-plugin)."
+}
+
+ensure_engine() {
+    ensure_daemon
+    ensure_compose
+}
+
+if daemon_answers && compose_is_enough; then exit 0; fi
+with_lock engine ensure_engine
