@@ -1,0 +1,1 @@
+"""Who asked: the programmatic starter, the command line and what it renders."""

@@ -1,0 +1,1 @@
+"""With which parts: settings, composition, telemetry, the embedded stack and its commands."""

@@ -1,0 +1,215 @@
+"""The error catalogue: code, cause, remedy, retryable.
+
+An operator meets a code, a sentence that says what happened, and what to type next. Every error an
+activity raises on purpose is an ``OrchestratorError``; the worker turns it into the failure the
+workflow and the run record carry.
+
+    OrchestratorError(code, **facts)
+      code not in CATALOGUE -> KeyError at the raise site, found by the tests
+"""
+
+from dataclasses import dataclass
+
+from workflows.models.artifact import RunArtifact
+from workflows.models.failure import Failure
+from workflows.models.status import StepName
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorEntry:
+    """One row of the catalogue; ``{name}`` in cause and remedy is filled with facts."""
+
+    code: str
+    cause: str
+    remedy: str
+    retryable: bool = False
+
+
+def _rows(*rows: ErrorEntry) -> dict[str, ErrorEntry]:
+    return {row.code: row for row in rows}
+
+
+CATALOGUE: dict[str, ErrorEntry] = _rows(
+    # The request
+    ErrorEntry("invalid_request", "The request is not valid: {detail}", "Correct the field and start again."),
+    ErrorEntry(
+        "unsupported_instruction",
+        "This instruction is outside what the orchestrator does: {detail}",
+        'Possible: "repair <service>", "add <package> to <service>", "pin <package> to <version> in '
+        '<service>", "rebuild <service>", "restart <service>", or --patch FILE.',
+    ),
+    ErrorEntry(
+        "ambiguous_service",
+        "The instruction does not say which service it means; the project has: {services}",
+        'Name one: mm-orchestrator run SERVICE "INSTRUCTION".',
+    ),
+    ErrorEntry(
+        "unknown_project",
+        "No project {project!r} is configured. Configured: {projects}",
+        "Name a configured project, add it to the policy file, or use --project-dir.",
+    ),
+    ErrorEntry(
+        "unknown_service",
+        "Project {project} has no service {service!r}{close}. It has: {services}",
+        "Name one of the project's services.",
+    ),
+    ErrorEntry("requester_required", "Service {service} is protected and the request names no requester.",
+               "Start again with requested_by (--requested-by ID)."),
+    # Preflight
+    ErrorEntry(
+        "docker_unavailable",
+        "Docker does not answer: {detail}",
+        "Start the Docker daemon or correct DOCKER_HOST, then run again. Nothing was touched.",
+    ),
+    ErrorEntry(
+        "docker_endpoint_mismatch",
+        "The docker command line and the Docker API reach different daemons: {detail}",
+        "Unset the docker context or set DOCKER_HOST for both.",
+    ),
+    ErrorEntry(
+        "docker_forbidden",
+        "Docker answers but refuses what a repair needs: {detail}",
+        "Give the worker the socket's group, or let the socket proxy permit POST and BUILD.",
+    ),
+    ErrorEntry(
+        "compose_too_old",
+        "Docker Compose {version} is too old: before 2.30 it changes the hash of services that have "
+        "dependencies, so that the next up recreates neighbours.",
+        "Install the Compose plugin 2.30 or newer.",
+    ),
+    ErrorEntry("compose_missing", "The docker command has no compose plugin: {detail}",
+               "Install the Compose plugin 2.30 or newer."),
+    ErrorEntry("compose_invalid", "Compose refuses the project's files: {detail}", "Correct the compose file."),
+    ErrorEntry("compose_files_missing", "A file the running containers were started from is gone: {detail}",
+               "Put the file back, or deploy the project from where its files are now."),
+    ErrorEntry(
+        "config_drift",
+        "The compose configuration of {service} was edited after it was deployed; a repair would ship "
+        "that edit with the fix.",
+        "Deploy or revert the edit first: docker compose up -d --no-deps {service}",
+    ),
+    ErrorEntry("unset_variables", "The compose file uses variables that are not set: {names}",
+               "Set them in the project's .env file, or name them in the policy's environment list."),
+    ErrorEntry("policy_invalid", "The policy file is not valid: {detail}",
+               "Correct it; mm-orchestrator policy check FILE names every problem."),
+    ErrorEntry("policy_unreadable", "The policy file cannot be read: {detail}",
+               "Correct the path or the permissions."),
+    ErrorEntry("workspace_missing", "The workspace {path} does not exist.", "Correct the path in the policy."),
+    ErrorEntry("workspace_owner_mismatch", "{path} belongs to uid {owner}, the worker runs as uid {uid}.",
+               "Run the worker as the owner of the workspace, so that files keep their owner."),
+    ErrorEntry("workspace_read_only", "{path} cannot be written.", "Mount the workspace read-write."),
+    ErrorEntry("disk_full", "Too little space is free on {path}: {detail}", "Free space, then run again."),
+    ErrorEntry(
+        "project_busy",
+        "Run {run_id} has not settled its changes to project {project}.",
+        "Wait until it ends (mm-orchestrator watch {run_id}); if it is gone: mm-orchestrator recover {run_id}",
+    ),
+    ErrorEntry("image_only_service", "Service {service} has no build section, so nothing can be patched or built.",
+               'Only a restart is possible: mm-orchestrator run {service} "restart {service}"'),
+    ErrorEntry("dockerfile_inline", "Service {service} is built from dockerfile_inline, inside the compose file.",
+               "Move the Dockerfile into a file of its own; compose files are never edited."),
+    ErrorEntry("build_context_remote", "Service {service} is built from {context}, which is not a local directory.",
+               "Repair its source where it lives."),
+    # Analyze and plan
+    ErrorEntry("no_safe_fix", "No safe fix was found: {detail}",
+               "Read analyze.log; correct the cause by hand, or name the change: \"add <package> to <service>\"."),
+    ErrorEntry("diff_not_allowed", "The change would touch {path}, which the policy does not allow.",
+               "Allow the file in the policy, or make the change by hand."),
+    ErrorEntry("diff_invalid", "The patch cannot be applied: {detail}", "Send a unified diff against the current files."),
+    ErrorEntry("diff_too_large", "The change is larger than policy permits: {detail}",
+               "Split the change, or raise the limit in the policy."),
+    ErrorEntry("plan_drifted", "The files or the policy changed after the plan was made: {detail}",
+               "Start again; the new plan is made from the files as they are now."),
+    # Approval
+    ErrorEntry("approval_expired", "Nobody approved within {limit}.", "Start again when an approver is there."),
+    ErrorEntry("approval_rejected", "{approver} rejected the plan: {reason}", "Read the reason; change the request."),
+    ErrorEntry("no_plan_yet", "There is no plan to approve yet.", "Wait for status awaiting_approval."),
+    ErrorEntry("approval_not_needed", "This run does not wait for an approval.", "Nothing to do."),
+    ErrorEntry("plan_digest_required", "An approval without a token must name the plan's digest.",
+               "Read the plan, then: mm-orchestrator approve RUN"),
+    ErrorEntry("plan_digest_mismatch", "The approval names another plan than the one that waits.",
+               "Read the current plan, then approve that."),
+    ErrorEntry("approver_required", "The approval names no approver.", "Send the field approver."),
+    ErrorEntry("approver_unknown", "{approver} is not an approver in the policy.", "Ask an approver."),
+    ErrorEntry("approver_role_missing", "{approver} has none of the roles this service needs: {roles}.",
+               "Ask an approver who has one of them."),
+    ErrorEntry("self_approval", "{approver} requested this run and cannot approve it.", "Ask somebody else."),
+    ErrorEntry("approver_repeated", "{approver} has approved this plan already.", "A second person is needed."),
+    ErrorEntry("signature_required", "The policy accepts signed approvals only.",
+               "Send a token, or set approvals.trust: unsigned in the policy."),
+    # Changing things
+    ErrorEntry("foreign_change", "Somebody else changed {path} during the run.",
+               "Look at the file; what they wrote was kept."),
+    ErrorEntry("journal_settled", "The run's journal was settled by {by}; this late step changed nothing.",
+               "mm-orchestrator explain {run_id}"),
+    ErrorEntry("lock_timeout", "Another process holds the lock of project {project}.",
+               "Wait for it to end and run again.", retryable=True),
+    ErrorEntry("write_failed", "A file could not be written: {detail}", "Free space or correct the permissions."),
+    ErrorEntry("build_failed", "The image of {service} does not build: {detail}", "Read build.log."),
+    ErrorEntry("patch_ineffective", "The patched build gives the very image that runs already.",
+               "The patched file is not part of the image; correct the Dockerfile."),
+    ErrorEntry("patch_masked", "{detail}", "Remove the volume or mount that hides the patched path."),
+    ErrorEntry("restart_failed", "Compose could not restart {service}: {detail}", "Read restart.log."),
+    ErrorEntry("image_missing", "Service {service} has no image {image} and it may not be pulled or built here.",
+               "Build or pull the image first."),
+    ErrorEntry("neighbour_changed", "Another container of the project changed during the run: {names}",
+               "Read containers.json."),
+    # Verify
+    ErrorEntry("container_crashed", "{detail}", "Read verify.log and service logs."),
+    ErrorEntry("health_timeout", "{service} did not become healthy within {seconds} s: {detail}", "Read verify.log."),
+    ErrorEntry("not_stable", "{service} became healthy but did not stay so: {detail}", "Read verify.log."),
+    ErrorEntry("probe_unavailable", "A probe cannot be sent: {detail}", "Correct the probe in the policy."),
+    # Ending
+    ErrorEntry("rollback_incomplete", "Not everything could be put back: {detail}",
+               "mm-orchestrator recover {run_id}, or with --accept-current-state"),
+    ErrorEntry("cancelled", "The run was cancelled.", "Start again if it is still wanted."),
+    ErrorEntry("host_unavailable", "No worker of host {host} took the step in time.",
+               "Start the worker of that host."),
+    ErrorEntry("step_timeout", "Step {step} did not end in time: {detail}", "Read the step's log."),
+    ErrorEntry("unknown_run", "No run {run} is known.", "mm-orchestrator list"),
+    ErrorEntry("temporal_unavailable", "Temporal does not answer at {address}: {detail}",
+               "Start it (mm-orchestrator dev), set TEMPORAL_ADDRESS, or use --local."),
+    ErrorEntry("embedded_failed", "The embedded Temporal server did not start: {detail}", "Read the named log."),
+    ErrorEntry("state_dir_busy", "Another mm-orchestrator uses the state directory {path}: {holder}",
+               "Stop it, use it (run without --local), or set MM_ORCHESTRATOR_STATE_DIR."),
+    ErrorEntry("state_dir_invalid", "The state directory {path} cannot be used: {detail}",
+               "Set MM_ORCHESTRATOR_STATE_DIR to a private directory outside every project."),
+    ErrorEntry("journal_missing", "Run {run_id} has no journal here: it changed nothing on this machine.",
+               "Nothing to recover."),
+    ErrorEntry("internal_error", "An unexpected error: {detail}", "Report it with the run's artifacts."),
+)  # fmt: skip
+
+
+class OrchestratorError(Exception):
+    """An error from the catalogue, with the facts of this case and the evidence stored so far.
+
+    Raises:
+        KeyError: the code is not in the catalogue, or a fact its text needs is missing.
+    """
+
+    def __init__(
+        self,
+        code: str,
+        *,
+        artifacts: tuple[RunArtifact, ...] = (),
+        warnings: tuple[str, ...] = (),
+        **facts: object,
+    ) -> None:
+        entry = CATALOGUE[code]
+        self.code = code
+        self.message = entry.cause.format(**facts)
+        self.remedy = entry.remedy.format(**facts)
+        self.retryable = entry.retryable
+        self.artifacts = artifacts
+        self.warnings = warnings
+        super().__init__(f"{code}: {self.message}")
+
+    def failure(self, step: StepName) -> Failure:
+        """The failure as the run record carries it."""
+        return Failure(
+            code=self.code,
+            step=step,
+            message=self.message,
+            remedy=self.remedy,
+            artifacts=tuple(artifact.name for artifact in self.artifacts),
+        )

@@ -1,0 +1,1 @@
+"""The data of the contract. These modules import only each other."""

@@ -1,0 +1,64 @@
+"""What the rules made of the evidence."""
+
+from enum import StrEnum
+
+from workflows.models.base import Model
+
+
+class FindingKind(StrEnum):
+    """The vocabulary of causes and cures."""
+
+    ADD_SYSTEM_PACKAGE = "add_system_package"
+    REPLACE_SYSTEM_PACKAGE = "replace_system_package"
+    CHANGE_SYSTEM_PACKAGE_PIN = "change_system_package_pin"
+    ADD_PYTHON_PACKAGE = "add_python_package"
+    CHANGE_PYTHON_VERSION_PIN = "change_python_version_pin"
+    RENAME_PYTHON_PACKAGE = "rename_python_package"
+    REPLACE_PYTHON_PACKAGE = "replace_python_package"
+    REMOVE_PYTHON_PACKAGE = "remove_python_package"
+    ADD_EXTRA = "add_extra"
+    ADD_NODE_PACKAGE = "add_node_package"
+    CHANGE_NODE_VERSION = "change_node_version"
+    SET_PACKAGE_JSON_FIELD = "set_package_json_field"
+    ADD_GO_MODULE = "add_go_module"
+    ADD_RUBY_GEM = "add_ruby_gem"
+    ADD_MANIFEST = "add_manifest"
+    CHANGE_LOCKFILE = "change_lockfile"
+    CHANGE_BASE_IMAGE = "change_base_image"
+    EDIT_RUN_COMMAND = "edit_run_command"
+    DECLINE = "decline"
+    RESTART = "restart"
+    REBUILD = "rebuild"
+    OPERATOR_PATCH = "operator_patch"
+
+
+class FindingOrigin(StrEnum):
+    """How strongly a finding is proven."""
+
+    EVIDENCE = "evidence"
+    SCAN = "scan"
+    OPERATOR = "operator"
+
+
+class Quote(Model):
+    """One line of evidence, word for word (secrets masked)."""
+
+    source: str
+    """Which text, for instance ``container log`` or a path in the build context."""
+    line: int
+    """1-based line number in that text."""
+    text: str
+
+
+class Finding(Model):
+    """One proven cause with its cure, or the reason why there is none."""
+
+    rule: str
+    kind: FindingKind
+    names: tuple[str, ...] = ()
+    target: str | None = None
+    """Path of the file to change, relative to the workspace."""
+    version: str | None = None
+    origin: FindingOrigin = FindingOrigin.EVIDENCE
+    quotes: tuple[Quote, ...] = ()
+    reason: str = ""

@@ -1,0 +1,275 @@
+"""The only side effects a workflow can name: one typed port per activity.
+
+A port is a name, an input model and an output model. The workflow calls it, the worker's
+composition binds exactly one implementation to it, and a test holds the two together.
+"""
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+from workflows.models.approval import Approval
+from workflows.models.artifact import RunArtifact
+from workflows.models.base import Model
+from workflows.models.failure import Failure
+from workflows.models.finding import Finding
+from workflows.models.plan import ActionPlan
+from workflows.models.policy import ApprovalGate, Limits
+from workflows.models.record import FileTouched, RollbackOutcome, RunEvent, RunRecord
+from workflows.models.request import Intent, RunRequest
+from workflows.models.snapshot import NeighbourProof, ServiceSnapshot
+from workflows.models.status import StepName
+from workflows.models.target import Target
+from workflows.models.verification import ProbeResult, Verification
+
+In = TypeVar("In", bound=Model)
+Out = TypeVar("Out", bound=Model)
+
+
+@dataclass(frozen=True)
+class Port(Generic[In, Out]):
+    """One activity as the workflow sees it."""
+
+    name: str
+    step: StepName
+    takes: type[In]
+    gives: type[Out]
+
+
+class RunRef(Model):
+    """Which run, which round: part of every activity's input."""
+
+    run_id: str
+    workflow_id: str
+    round: int = 1
+    generation: int = 1
+    """Counts the journals of a run: a round that must wait for approval settles one and opens the next."""
+    epoch: int = 0
+    """The journal's epoch this workflow holds; 0 before a journal exists."""
+
+
+class LocateInput(Model):
+    """Where does the project live?"""
+
+    run_id: str
+    project: str | None = None
+
+
+class Location(Model):
+    """The project's name and the task queue of the Docker host it lives on."""
+
+    project: str
+    task_queue: str
+    host: str
+
+
+class PreflightInput(Model):
+    """Everything preflight needs; it touches nothing."""
+
+    run: RunRef
+    request: RunRequest
+    project: str
+
+
+class PreflightResult(Model):
+    """The measured starting point and the rules pinned for this run."""
+
+    target: Target
+    intent: Intent
+    snapshot: ServiceSnapshot
+    gate: ApprovalGate
+    limits: Limits
+    verification: Verification
+    policy_digest: str
+    warnings: tuple[str, ...] = ()
+
+
+class AnalyzeInput(Model):
+    """Evidence wanted for this round; ``failure`` is what ended the round before."""
+
+    run: RunRef
+    target: Target
+    intent: Intent
+    verification: Verification
+    failure: Failure | None = None
+    known: tuple[Finding, ...] = ()
+    """Findings that earlier rounds have acted on already."""
+
+
+class AnalyzeResult(Model):
+    """What the rules made of the evidence."""
+
+    healthy: bool
+    """True: the service is fine and nothing was asked but a repair."""
+    findings: tuple[Finding, ...] = ()
+    reason: str = ""
+    """Why there is nothing to do, or no safe fix."""
+    artifacts: tuple[RunArtifact, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class PlanInput(Model):
+    """All findings of all rounds so far; the plan is cumulative against the original files."""
+
+    run: RunRef
+    target: Target
+    intent: Intent
+    findings: tuple[Finding, ...]
+    snapshot: ServiceSnapshot
+    limits: Limits
+    verification: Verification
+    policy_digest: str
+    revision: int = 1
+    operator_patch: str | None = None
+
+
+class PlanResult(Model):
+    """The plan; its real bytes are in the state directory under the plan's digest."""
+
+    plan: ActionPlan
+    artifacts: tuple[RunArtifact, ...] = ()
+
+
+class RevalidateInput(Model):
+    """Does the approved plan still fit what is there? (SPEC edge case: approval received mid-run)"""
+
+    run: RunRef
+    target: Target
+    plan: ActionPlan
+    policy_digest: str
+
+
+class RevalidateResult(Model):
+    """``drift`` names what no longer holds; empty: earlier steps need not run again."""
+
+    drift: tuple[str, ...] = ()
+
+
+class RecordApprovalsInput(Model):
+    """Every attempt so far, for ``approval.json``."""
+
+    run: RunRef
+    gate: ApprovalGate
+    plan: ActionPlan
+    approvals: tuple[Approval, ...]
+
+
+class ArtifactsResult(Model):
+    """Evidence stored."""
+
+    artifacts: tuple[RunArtifact, ...] = ()
+
+
+class PatchInput(Model):
+    """Open the journal, then write the plan's files."""
+
+    run: RunRef
+    target: Target
+    plan: ActionPlan
+
+
+class PatchResult(Model):
+    """Files as written and read back; the epoch to present from now on."""
+
+    epoch: int
+    files: tuple[FileTouched, ...] = ()
+    artifacts: tuple[RunArtifact, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class BuildInput(Model):
+    """Build the target's image; the previous one is pinned before."""
+
+    run: RunRef
+    target: Target
+    plan: ActionPlan
+
+
+class BuildResult(Model):
+    """The new image, and how long it took."""
+
+    image_id: str
+    previous_image_id: str | None = None
+    duration_seconds: float = 0.0
+    artifacts: tuple[RunArtifact, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class RestartInput(Model):
+    """Replace the target's containers only (SPEC FR-006)."""
+
+    run: RunRef
+    target: Target
+    plan: ActionPlan
+
+
+class RestartResult(Model):
+    """The new containers; downtime runs from the old container's end to the new one's start."""
+
+    snapshot: ServiceSnapshot
+    downtime_seconds: float | None = None
+    artifacts: tuple[RunArtifact, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class VerifyInput(Model):
+    """Prove that the target is healthy and that nobody else was touched."""
+
+    run: RunRef
+    target: Target
+    verification: Verification
+
+
+class VerifyResult(Model):
+    """``failure`` is None exactly when every check passed and stayed good."""
+
+    failure: Failure | None = None
+    probes: tuple[ProbeResult, ...] = ()
+    """First and last result of each check; all of them are in ``verify.log``."""
+    neighbours: NeighbourProof | None = None
+    duration_seconds: float = 0.0
+    artifacts: tuple[RunArtifact, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class RollbackInput(Model):
+    """Put everything back as the journal has it; ``final`` false for an interim rollback between rounds."""
+
+    run: RunRef
+    reason: str
+    final: bool = True
+
+
+class RollbackResult(Model):
+    """What was measured after the rollback."""
+
+    outcome: RollbackOutcome
+    neighbours: NeighbourProof | None = None
+    artifacts: tuple[RunArtifact, ...] = ()
+    warnings: tuple[str, ...] = ()
+
+
+class ReportInput(Model):
+    """The final record; the report settles the journal unless the rollback was incomplete."""
+
+    run: RunRef
+    record: RunRecord
+    events: tuple[RunEvent, ...] = ()
+
+
+LOCATE = Port("locate", StepName.PREFLIGHT, LocateInput, Location)
+PREFLIGHT = Port("preflight", StepName.PREFLIGHT, PreflightInput, PreflightResult)
+ANALYZE = Port("analyze", StepName.ANALYZE, AnalyzeInput, AnalyzeResult)
+PLAN = Port("plan", StepName.PLAN, PlanInput, PlanResult)
+REVALIDATE = Port("revalidate", StepName.APPROVE, RevalidateInput, RevalidateResult)
+RECORD_APPROVALS = Port("record_approvals", StepName.APPROVE, RecordApprovalsInput, ArtifactsResult)
+PATCH = Port("patch", StepName.PATCH, PatchInput, PatchResult)
+BUILD = Port("build", StepName.BUILD, BuildInput, BuildResult)
+RESTART = Port("restart", StepName.RESTART, RestartInput, RestartResult)
+VERIFY = Port("verify", StepName.VERIFY, VerifyInput, VerifyResult)
+ROLLBACK = Port("rollback", StepName.ROLLBACK, RollbackInput, RollbackResult)
+REPORT = Port("report", StepName.REPORT, ReportInput, ArtifactsResult)
+
+PORTS: tuple[Port, ...] = (  # type: ignore[type-arg]
+    LOCATE, PREFLIGHT, ANALYZE, PLAN, REVALIDATE, RECORD_APPROVALS,
+    PATCH, BUILD, RESTART, VERIFY, ROLLBACK, REPORT,
+)  # fmt: skip
