@@ -1,0 +1,72 @@
+"""Fixtures that every kind of test may use: the real Docker engine and Compose projects on it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import docker
+import pytest
+from docker.errors import DockerException, ImageNotFound
+
+from tests.sandbox import ComposeSandbox, unique_project_name, write_files
+
+BASE_IMAGE = "python:3.13-slim"
+
+ComposeFactory = Callable[..., ComposeSandbox]
+
+
+def current_endpoint() -> str:
+    """The endpoint that the `docker` command uses: the SDK alone knows nothing of contexts."""
+    asked = subprocess.run(
+        ["docker", "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"],
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=True,
+    )
+    return os.environ.get("DOCKER_HOST") or asked.stdout.strip()
+
+
+@pytest.fixture(scope="session")
+def docker_engine() -> Iterator[docker.DockerClient]:
+    """The Docker engine; without one every test of it fails, because a skipped proof is no proof."""
+    try:
+        client = docker.DockerClient(base_url=current_endpoint(), timeout=60)
+        client.ping()
+    except (DockerException, OSError, subprocess.SubprocessError) as error:
+        pytest.fail(f"no Docker engine answers ({error}): run `make setup`", pytrace=False)
+    yield client
+    client.close()
+
+
+@pytest.fixture(scope="session")
+def base_image(docker_engine: docker.DockerClient) -> str:
+    """Name of the image that the tests' Dockerfiles start from."""
+    try:
+        docker_engine.images.get(BASE_IMAGE)
+    except ImageNotFound:
+        pytest.fail(f"the Docker engine has no image {BASE_IMAGE}: run `make setup`", pytrace=False)
+    return BASE_IMAGE
+
+
+@pytest.fixture
+def compose_project(
+    docker_engine: docker.DockerClient, base_image: str, tmp_path: Path
+) -> Iterator[ComposeFactory]:
+    """A factory `compose_project(files, name=None) -> ComposeSandbox`; all are removed after the test."""
+    with ExitStack() as cleanup:
+
+        def make(files: dict[str, str], name: str | None = None) -> ComposeSandbox:
+            name = name or unique_project_name()
+            directory = tmp_path / name
+            directory.mkdir()
+            write_files(directory, files)
+            sandbox = ComposeSandbox(name=name, directory=directory, engine=docker_engine)
+            cleanup.callback(sandbox.remove)
+            return sandbox
+
+        yield make
