@@ -40,12 +40,12 @@ CATALOGUE: dict[str, ErrorEntry] = _rows(
     ),
     ErrorEntry(
         "ambiguous_service",
-        "The instruction does not say which service it means; the project has: {services}",
+        "It is not clear which service is meant: {detail}. The project has: {services}",
         'Name one: mm-orchestrator run SERVICE "INSTRUCTION".',
     ),
     ErrorEntry(
         "unknown_project",
-        "No project {project!r} is configured. Configured: {projects}",
+        "{detail} Configured projects: {projects}.",
         "Name a configured project, add it to the policy file, or use --project-dir.",
     ),
     ErrorEntry(
@@ -137,6 +137,8 @@ CATALOGUE: dict[str, ErrorEntry] = _rows(
     ErrorEntry("approver_repeated", "{approver} has approved this plan already.", "A second person is needed."),
     ErrorEntry("signature_required", "The policy accepts signed approvals only.",
                "Send a token, or set approvals.trust: unsigned in the policy."),
+    ErrorEntry("token_unverifiable", "This version cannot verify signed approval tokens.",
+               "Set approvals.trust: unsigned in the policy and approve by name."),
     # Changing things
     ErrorEntry("foreign_change", "Somebody else changed {path} during the run.",
                "Look at the file; what they wrote was kept."),
@@ -176,15 +178,28 @@ CATALOGUE: dict[str, ErrorEntry] = _rows(
                "Set MM_ORCHESTRATOR_STATE_DIR to a private directory outside every project."),
     ErrorEntry("journal_missing", "Run {run_id} has no journal here: it changed nothing on this machine.",
                "Nothing to recover."),
+    ErrorEntry("journal_unreadable", "The journal {path} cannot be read: {detail}",
+               "Keep the directory; it holds the original files. Use the version that wrote it, or restore it."),
+    ErrorEntry("journal_open", "Run {run_id} has changes that are not settled yet.",
+               "mm-orchestrator recover {run_id}"),
+    ErrorEntry("artifact_unreadable", "Artifact {name} cannot be read: {detail}",
+               "Look at its uri in the run record; mm-orchestrator artifacts RUN"),
     ErrorEntry("internal_error", "An unexpected error: {detail}", "Report it with the run's artifacts."),
 )  # fmt: skip
+
+
+class _Facts(dict[str, object]):
+    """A fact nobody gave reads ``?``: an error message must never raise another error."""
+
+    def __missing__(self, key: str) -> str:
+        return "?"
 
 
 class OrchestratorError(Exception):
     """An error from the catalogue, with the facts of this case and the evidence stored so far.
 
     Raises:
-        KeyError: the code is not in the catalogue, or a fact its text needs is missing.
+        KeyError: the code is not in the catalogue.
     """
 
     def __init__(
@@ -197,8 +212,8 @@ class OrchestratorError(Exception):
     ) -> None:
         entry = CATALOGUE[code]
         self.code = code
-        self.message = entry.cause.format(**facts)
-        self.remedy = entry.remedy.format(**facts)
+        self.message = entry.cause.format_map(_Facts(facts))
+        self.remedy = entry.remedy.format_map(_Facts(facts))
         self.retryable = entry.retryable
         self.artifacts = artifacts
         self.warnings = warnings

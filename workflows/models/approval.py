@@ -2,10 +2,19 @@
 
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict
 
 from workflows.models.base import Model
+
+
+def _as_text(value: object) -> str | None:
+    return None if value is None else str(value)[:8192]
+
+
+LenientText = Annotated[str | None, BeforeValidator(_as_text)]
+"""Temporal drops a malformed signal silently, so anything is read as text and refused on record."""
 
 
 class Approve(BaseModel):
@@ -13,10 +22,10 @@ class Approve(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    token: str | None = None
-    approver: str | None = None
-    plan_digest: str | None = None
-    comment: str | None = None
+    token: LenientText = None
+    approver: LenientText = None
+    plan_digest: LenientText = None
+    comment: LenientText = None
 
 
 class Reject(BaseModel):
@@ -24,9 +33,9 @@ class Reject(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    token: str | None = None
-    approver: str | None = None
-    reason: str | None = None
+    token: LenientText = None
+    approver: LenientText = None
+    reason: LenientText = None
 
 
 class Verdict(StrEnum):

@@ -104,6 +104,10 @@ class ActionPlan(Model):
         """Whether any file changes."""
         return bool(self.after_hashes)
 
+    def for_execution(self) -> "ActionPlan":
+        """The plan without its prose: what the executing steps need, small in the history."""
+        return self.model_copy(update={"diff": "", "findings": (), "warnings": ()})
+
     def compute_digest(self) -> str:
         """SHA-256 over the canonical JSON of project, service, diff, bases, policy and typed steps.
 

@@ -37,6 +37,8 @@ class RollbackOutcome(Model):
     """What was measured after everything was put back."""
 
     complete: bool
+    nothing_written: bool = False
+    """True where the run had no journal yet, so that there was nothing to put back."""
     state: str = ""
     """One sentence: the state the service is in now."""
     files: tuple[FileTouched, ...] = ()

@@ -1,0 +1,58 @@
+"""One timeout and retry row per activity; nothing of this kind stands inline anywhere else."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from temporalio.common import RetryPolicy
+
+from workflows import ports
+
+
+@dataclass(frozen=True)
+class ActivityRow:
+    """How long a step may take and how often it is tried.
+
+    Errors of the catalogue are not retried unless it says so; attempts are for lost workers and
+    unexpected errors, which is why even the long steps have more than one (a worker redeploy would
+    otherwise be a failure and so a rollback).
+    """
+
+    start_to_close: timedelta
+    attempts: int
+    heartbeat: timedelta | None = None
+    schedule_to_start: timedelta | None = None
+    schedule_to_close: timedelta | None = None
+
+    @property
+    def retry(self) -> RetryPolicy:
+        """Retries begin after one second and are never further apart than half a minute."""
+        return RetryPolicy(
+            initial_interval=timedelta(seconds=1),
+            backoff_coefficient=2.0,
+            maximum_interval=timedelta(seconds=30),
+            maximum_attempts=self.attempts,
+            non_retryable_error_types=["PayloadsTooLarge"],
+        )
+
+
+_SECONDS = timedelta(seconds=1)
+_LOST_WORKER = 10 * _SECONDS  # steps beat every two seconds at least
+
+ROWS: dict[str, ActivityRow] = {
+    ports.LOCATE.name: ActivityRow(10 * _SECONDS, attempts=3, schedule_to_close=30 * _SECONDS),
+    # Nothing is touched yet, so a host whose worker is down is said to be down.
+    ports.PREFLIGHT.name: ActivityRow(60 * _SECONDS, attempts=3, schedule_to_start=120 * _SECONDS),
+    ports.ANALYZE.name: ActivityRow(300 * _SECONDS, attempts=3, heartbeat=_LOST_WORKER),
+    ports.PLAN.name: ActivityRow(120 * _SECONDS, attempts=3),
+    ports.REVALIDATE.name: ActivityRow(60 * _SECONDS, attempts=3),
+    ports.RECORD_APPROVALS.name: ActivityRow(60 * _SECONDS, attempts=3),
+    ports.PATCH.name: ActivityRow(300 * _SECONDS, attempts=5, heartbeat=_LOST_WORKER),
+    ports.BUILD.name: ActivityRow(7200 * _SECONDS, attempts=5, heartbeat=_LOST_WORKER),
+    ports.RESTART.name: ActivityRow(900 * _SECONDS, attempts=5, heartbeat=_LOST_WORKER),
+    ports.VERIFY.name: ActivityRow(7200 * _SECONDS, attempts=5, heartbeat=_LOST_WORKER),
+    # A rollback is tried for half an hour before it is called incomplete: Docker may come back.
+    ports.ROLLBACK.name: ActivityRow(
+        1800 * _SECONDS, attempts=0, heartbeat=_LOST_WORKER, schedule_to_close=1800 * _SECONDS
+    ),
+    ports.REPORT.name: ActivityRow(120 * _SECONDS, attempts=0, schedule_to_close=600 * _SECONDS),
+}

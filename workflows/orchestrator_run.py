@@ -1,0 +1,322 @@
+"""``MoonMind.OrchestratorRun``: one instruction, carried through to a measured end.
+
+``run()`` reads as the lifecycle. Each helper below it is one step or one rule; what a step does in
+the world is behind ``ports``, how long it may take is in ``options``.
+"""
+
+import asyncio
+from datetime import timedelta
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from workflows import ports, visibility
+    from workflows.approval_gate import Waiting
+    from workflows.errors import OrchestratorError
+    from workflows.lifecycle import Ended, StepFailed, brings_new_evidence, status_after_rollback
+    from workflows.models.failure import Failure
+    from workflows.models.finding import Finding
+    from workflows.models.plan import ActionPlan
+    from workflows.models.record import RunRecord
+    from workflows.models.request import RunRequest
+    from workflows.models.status import RunStatus, StepName, StepStatus
+    from workflows.performing import PerformingRun
+
+
+@workflow.defn(name="MoonMind.OrchestratorRun")
+class OrchestratorRun(PerformingRun):
+    """One run on one service of one Compose project (SPEC OrchestratorRun)."""
+
+    @workflow.init
+    def __init__(self, request: RunRequest) -> None:
+        super().__init__(request)
+        self._wrote = False
+        self._revision = 0
+        self._findings: tuple[Finding, ...] = ()
+        self._measured: ports.PreflightResult
+
+    @workflow.run
+    async def run(self, request: RunRequest) -> RunRecord:  # noqa: ARG002 - __init__ took it
+        """Carry the run to one of the terminal statuses.
+
+        Returns:
+            The final record, for every run that was not cancelled.
+
+        Raises:
+            asyncio.CancelledError: after the rollback and the report of a cancelled run.
+        """
+        ended = await self._carry_out()
+        if self._wrote and ended.status is not RunStatus.SUCCEEDED:
+            ended = await self._shielded(self._roll_back(ended))
+        await self._shielded(self._report(ended))
+        if self.record.status is RunStatus.CANCELLED:
+            raise asyncio.CancelledError("cancelled; everything is as it was")
+        return self.record
+
+    async def _carry_out(self) -> Ended:
+        """Everything up to the proof of health, as the end it leads to; never raises but on eviction."""
+        try:
+            await self._preflight()
+            await self._repair_in_rounds()
+        except Ended as ended:
+            return ended
+        except StepFailed as failed:
+            return Ended(RunStatus.FAILED, failure=failed.failure)
+        except asyncio.CancelledError:
+            if workflow.cancellation_reason() is None:
+                raise  # the worker evicts this run from its cache; it goes on elsewhere
+            return self._cancelled()
+        return Ended(RunStatus.SUCCEEDED, summary=f"{self.record.service} is healthy")
+
+    async def _repair_in_rounds(self) -> None:
+        failure: Failure | None = None
+        while True:
+            await self._analyze(failure)
+            await self._agree_on_a_plan()
+            failure = await self._execute()
+            if failure is None:
+                return
+            if not brings_new_evidence(failure) or self._round >= self._measured.limits.max_rounds:
+                raise Ended(RunStatus.FAILED, failure=failure)
+            self._round += 1
+
+    async def _execute(self) -> Failure | None:
+        """The plan's steps that change something; a failure is returned, because it may be evidence."""
+        try:
+            await self._patch()
+            await self._build()
+            await self._restart()
+            return await self._verify()
+        except StepFailed as failed:
+            return failed.failure
+
+    # The steps, in order.
+
+    async def _preflight(self) -> None:
+        self._begin(StepName.PREFLIGHT)
+        location = await self._locate()
+        self._task_queue = location.task_queue
+        self._ledger.change(project=location.project)
+        job = ports.PreflightInput(run=self._ref, request=self._request, project=location.project)
+        self._measured = await self._perform(ports.PREFLIGHT, job)
+        self._ledger.change(service=self._measured.target.service)
+        self._ledger.warn(self._measured.warnings)
+        self._end(StepName.PREFLIGHT, "nothing touched; the starting point is measured")
+
+    async def _analyze(self, failure: Failure | None) -> None:
+        self._begin(StepName.ANALYZE)
+        job = ports.AnalyzeInput(
+            run=self._ref,
+            target=self._measured.target,
+            intent=self._measured.intent,
+            verification=self._measured.verification,
+            failure=failure,
+            known=self._findings,
+        )
+        found = await self._perform(ports.ANALYZE, job)
+        self._keep(StepName.ANALYZE, found.artifacts, found.warnings)
+        if found.healthy and failure is None:
+            self._end(StepName.ANALYZE, found.reason)
+            raise Ended(RunStatus.SUCCEEDED, code="nothing_to_repair", summary=found.reason)
+        if not found.findings:
+            self._end(StepName.ANALYZE, f"no new cause: {found.reason}", StepStatus.FAILED)
+            names = tuple(a.name for a in found.artifacts)
+            no_fix = OrchestratorError("no_safe_fix", detail=found.reason).failure(StepName.ANALYZE)
+            raise Ended(RunStatus.FAILED, failure=failure or no_fix.model_copy(update={"artifacts": names}))
+        self._findings += found.findings
+        self._end(StepName.ANALYZE, found.reason or f"{len(found.findings)} finding(s)")
+
+    async def _agree_on_a_plan(self) -> None:
+        """Plan and, where policy wants it, wait for the approval of exactly that plan."""
+        while True:
+            await self._plan()
+            if self._request.plan_only:
+                raise Ended(RunStatus.PLANNED, summary=self.plan_now.summary)
+            if not self._measured.gate.protected:
+                self._end(StepName.APPROVE, "policy asks for no approval", StepStatus.SKIPPED)
+                return
+            await self._undo_before_waiting()
+            await self._approve()
+            drift = (await self._perform(ports.REVALIDATE, self._revalidation())).drift
+            if not drift:
+                return
+            self._ledger.warn((f"plan revision {self._revision} no longer held: {'; '.join(drift)}",))
+            self._findings = ()
+            await self._preflight()
+            await self._analyze(None)
+
+    async def _plan(self) -> None:
+        self._begin(StepName.PLAN)
+        self._revision += 1
+        measured = self._measured
+        job = ports.PlanInput(
+            run=self._ref,
+            target=measured.target,
+            intent=measured.intent,
+            findings=self._findings,
+            snapshot=measured.snapshot,
+            limits=measured.limits,
+            verification=measured.verification,
+            policy_digest=measured.policy_digest,
+            revision=self._revision,
+            operator_patch=self._request.patch,
+        )
+        made = await self._perform(ports.PLAN, job)
+        self._ledger.change(plan=made.plan)
+        self._keep(StepName.PLAN, made.artifacts, made.plan.warnings)
+        self._end(StepName.PLAN, made.plan.summary)
+
+    async def _approve(self) -> None:
+        """Wait, holding nothing, until the gate is satisfied, somebody rejects, or time is over."""
+        gate, plan = self._measured.gate, self.plan_now
+        limit = timedelta(seconds=gate.time_limit_seconds)
+        over: OrchestratorError | None = None
+        self._waiting = Waiting(gate, plan, self._request.requested_by, workflow.now() + limit)
+        self._ledger.change(status=RunStatus.AWAITING_APPROVAL, approval_deadline=self._waiting.deadline,
+                            summary=f"waits for approval of plan {plan.digest[:12]}")  # fmt: skip
+        self._begin(StepName.APPROVE, "waiting for approval")
+        try:
+            await workflow.wait_condition(self._decided, timeout=limit, timeout_summary="approval time limit")
+        except TimeoutError:
+            over = OrchestratorError("approval_expired", limit=f"{gate.time_limit_seconds:.0f} s")
+        else:
+            if rejection := self._rejection():
+                who, why = rejection.approver, rejection.message
+                over = OrchestratorError("approval_rejected", approver=who, reason=why)
+        finally:
+            self._waiting = None
+        await self._close_the_gate(over)
+
+    async def _close_the_gate(self, refusal: OrchestratorError | None) -> None:
+        """Put every attempt on record, then go on or end."""
+        self._ledger.change(status=RunStatus.RUNNING, approval_deadline=None, summary="")
+        job = ports.RecordApprovalsInput(
+            run=self._ref,
+            gate=self._measured.gate,
+            plan=self._executable_plan,
+            approvals=self.record.approvals,
+        )
+        recorded = await self._perform(ports.RECORD_APPROVALS, job)
+        self._keep(StepName.APPROVE, recorded.artifacts)
+        if refusal is not None:
+            self._end(StepName.APPROVE, refusal.message, StepStatus.FAILED)
+            raise Ended(RunStatus.REJECTED, failure=refusal.failure(StepName.APPROVE))
+        self._end(StepName.APPROVE, "approved")
+
+    async def _undo_before_waiting(self) -> None:
+        """A later round of a protected service waits with everything as it was before round 1."""
+        if not self._wrote:
+            return
+        ended = await self._shielded(self._roll_back(Ended(RunStatus.FAILED), final=False))
+        self._wrote = False
+        self._generation += 1
+        self._epoch = 0
+        if self.record.rollback is None or not self.record.rollback.complete:
+            raise ended
+        self._heed_cancel()
+
+    async def _patch(self) -> None:
+        self._begin(StepName.PATCH)
+        self._wrote = True  # from here on only a measured rollback may say that nothing was written
+        job = ports.PatchInput(run=self._ref, target=self._measured.target, plan=self._executable_plan)
+        patched = await self._perform(ports.PATCH, job)
+        self._epoch = patched.epoch
+        self._ledger.touch(patched.files)
+        self._ledger.change(rounds=self._round)
+        self._keep(StepName.PATCH, patched.artifacts, patched.warnings)
+        if patched.files:
+            self._end(StepName.PATCH, "wrote " + ", ".join(file.path for file in patched.files))
+        else:
+            self._end(StepName.PATCH, "the plan changes no file", StepStatus.SKIPPED)
+
+    async def _build(self) -> None:
+        self._begin(StepName.BUILD)
+        job = ports.BuildInput(run=self._ref, target=self._measured.target, plan=self._executable_plan)
+        built = await self._perform(ports.BUILD, job)
+        self._keep(StepName.BUILD, built.artifacts, built.warnings)
+        if built.duration_seconds:
+            self._end(StepName.BUILD, f"image {built.image_id[:19]} in {built.duration_seconds:.1f} s")
+        else:
+            self._end(StepName.BUILD, "the plan needs no build", StepStatus.SKIPPED)
+
+    async def _restart(self) -> None:
+        self._begin(StepName.RESTART)
+        job = ports.RestartInput(run=self._ref, target=self._measured.target, plan=self._executable_plan)
+        restarted = await self._perform(ports.RESTART, job)
+        self._ledger.change(downtime_seconds=restarted.downtime_seconds)
+        self._keep(StepName.RESTART, restarted.artifacts, restarted.warnings)
+        self._end(StepName.RESTART, f"{len(restarted.snapshot.containers)} container(s) replaced")
+
+    async def _verify(self) -> Failure | None:
+        self._begin(StepName.VERIFY)
+        measured = self._measured
+        job = ports.VerifyInput(run=self._ref, target=measured.target, verification=measured.verification)
+        verified = await self._perform(ports.VERIFY, job)
+        self._ledger.change(neighbours=verified.neighbours)
+        self._keep(StepName.VERIFY, verified.artifacts, verified.warnings)
+        if verified.failure is not None:
+            self._end(StepName.VERIFY, verified.failure.message, StepStatus.FAILED)
+            return verified.failure
+        self._end(StepName.VERIFY, f"healthy and stable after {verified.duration_seconds:.1f} s")
+        return None
+
+    async def _roll_back(self, ended: Ended, *, final: bool = True) -> Ended:
+        """Put everything back once, and say what was measured."""
+        self._begin(StepName.ROLLBACK)
+        job = ports.RollbackInput(run=self._ref, reason=ended.code or ended.status, final=final)
+        try:
+            done = await self._perform(ports.ROLLBACK, job, heed_cancel=False)
+        except StepFailed as failed:
+            self._end(StepName.ROLLBACK, failed.failure.message, StepStatus.FAILED)
+            return self._incomplete(failed.failure.message)
+        outcome = done.outcome
+        self._ledger.change(rollback=outcome, neighbours=done.neighbours or self.record.neighbours)
+        self._keep(StepName.ROLLBACK, done.artifacts, done.warnings)
+        if not outcome.complete:
+            self._end(StepName.ROLLBACK, outcome.state, StepStatus.FAILED)
+            return self._incomplete("; ".join(outcome.mismatches) or outcome.state)
+        self._end(StepName.ROLLBACK, outcome.state)
+        status = status_after_rollback(ended.status, complete=True, nothing_written=outcome.nothing_written)
+        return Ended(status, failure=ended.failure, code=ended.code, summary=ended.summary)
+
+    async def _report(self, ended: Ended) -> None:
+        """Store the final record; clients see the terminal status once the evidence is there."""
+        self._begin(StepName.REPORT)
+        self._ledger.close_open_steps(workflow.now())
+        self._end(StepName.REPORT, "evidence stored")
+        outcome = {"status": ended.status, "code": ended.code, "summary": ended.summary,
+                   "failure": ended.failure, "completed_at": workflow.now()}  # fmt: skip
+        if self._task_queue is not None:
+            final = self.record.model_copy(update=outcome)
+            job = ports.ReportInput(run=self._ref, record=final, events=tuple(self._ledger.events))
+            try:
+                reported = await self._perform(ports.REPORT, job, heed_cancel=False)
+                self._keep(StepName.REPORT, reported.artifacts)
+            except StepFailed as failed:
+                self._ledger.warn((f"the report could not be stored: {failed.failure.message}",))
+        await workflow.wait_condition(workflow.all_handlers_finished)
+        self._ledger.change(**outcome)
+        self._publish()
+
+    # Small rules.
+
+    def _cancelled(self) -> Ended:
+        step = visibility.current_step(self.record)
+        error = OrchestratorError("cancelled")
+        return Ended(RunStatus.CANCELLED, failure=error.failure(step.name if step else StepName.PREFLIGHT))
+
+    def _incomplete(self, detail: str) -> Ended:
+        error = OrchestratorError("rollback_incomplete", detail=detail, run_id=self.record.run_id)
+        return Ended(RunStatus.FAILED, failure=error.failure(StepName.ROLLBACK))
+
+    @property
+    def _executable_plan(self) -> ActionPlan:
+        return self.plan_now.for_execution()
+
+    def _revalidation(self) -> ports.RevalidateInput:
+        return ports.RevalidateInput(
+            run=self._ref,
+            target=self._measured.target,
+            plan=self._executable_plan,
+            policy_digest=self._measured.policy_digest,
+        )

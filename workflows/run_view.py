@@ -1,0 +1,177 @@
+"""What clients may ask and send while a run goes on: queries, signals, updates, and what is published.
+
+Signals and updates are judged and put on record in the same moment; nothing here touches the world.
+"""
+
+from temporalio import workflow
+
+with workflow.unsafe.imports_passed_through():
+    from workflows import approval_gate, visibility
+    from workflows.approval_gate import Waiting
+    from workflows.lifecycle import Ledger
+    from workflows.models.approval import Approval, Approve, Reject, Verdict
+    from workflows.models.artifact import RunArtifact
+    from workflows.models.plan import ActionPlan
+    from workflows.models.record import RunRecord
+    from workflows.models.request import RunRequest
+    from workflows.models.status import RunStatus, StepName, StepStatus
+
+
+class RunView:
+    """The run's record, and everybody's view of it."""
+
+    def __init__(self, request: RunRequest) -> None:
+        info = workflow.info()
+        self._request = request
+        self._round = 1
+        self._waiting: Waiting | None = None
+        self._published: tuple[str, dict[str, object]] | None = None
+        self._ledger = Ledger(
+            RunRecord(
+                run_id=info.first_execution_run_id,
+                workflow_id=info.workflow_id,
+                instruction=request.instruction,
+                service=request.service,
+                project=request.project,
+                requested_by=request.requested_by,
+                created_at=info.workflow_start_time,
+            )
+        )
+        self._ledger.warn(f"unknown field {name!r} was ignored" for name in request.unknown_fields)
+
+    @property
+    def record(self) -> RunRecord:
+        """The record as of now."""
+        return self._ledger.record
+
+    @property
+    def plan_now(self) -> ActionPlan:
+        """The plan of the current revision."""
+        plan = self.record.plan
+        assert plan is not None, "the plan step comes first"  # noqa: S101 - a programming error
+        return plan
+
+    # Queries.
+
+    @workflow.query(name="status", description="The RunRecord: steps, plan, artifacts, failure")
+    def query_status(self) -> RunRecord:
+        """The run record as of now."""
+        return self.record
+
+    @workflow.query(name="plan", description="The ActionPlan of the current revision, or null")
+    def query_plan(self) -> ActionPlan | None:
+        """The current plan."""
+        return self.record.plan
+
+    @workflow.query(name="artifacts", description="Every RunArtifact with its checksum")
+    def query_artifacts(self) -> tuple[RunArtifact, ...]:
+        """All evidence stored so far."""
+        return self.record.artifacts
+
+    @workflow.query(name="get_progress", description="MoonMind's progress counts")
+    def query_progress(self) -> visibility.Progress:
+        """Counts per step state."""
+        return visibility.progress(self.record)
+
+    @workflow.query(name="get_step_ledger", description="MoonMind's step ledger")
+    def query_step_ledger(self) -> visibility.StepLedger:
+        """Every step of every round."""
+        return visibility.step_ledger(self.record)
+
+    # Signals and updates.
+
+    @workflow.signal(name="Approve", description="{token?, approver?, plan_digest, comment?}")
+    def signal_approve(self, attempt: Approve = Approve()) -> None:  # noqa: B008 - immutable
+        """Approve by signal; a refusal is on record, the sender hears nothing."""
+        self._take_approval(attempt)
+
+    @workflow.signal(name="Reject", description="{token?, approver?, reason}")
+    def signal_reject(self, attempt: Reject = Reject()) -> None:  # noqa: B008 - immutable
+        """Reject by signal."""
+        self._take_rejection(attempt)
+
+    @workflow.update(name="Approve", description="{token?, approver?, plan_digest, comment?}")
+    def update_approve(self, attempt: Approve) -> Approval:
+        """Approve by update; the answer is the attempt as it went on record."""
+        return self._take_approval(attempt)
+
+    @workflow.update(name="Reject", description="{token?, approver?, reason}")
+    def update_reject(self, attempt: Reject) -> Approval:
+        """Reject by update."""
+        return self._take_rejection(attempt)
+
+    def _take_approval(self, attempt: Approve) -> Approval:
+        now, earlier = workflow.now(), self.record.approvals
+        if self._waiting is None:
+            judged = approval_gate.refuse_unasked(attempt, self.record.plan, now, over=self._over)
+        else:
+            judged = approval_gate.judge_approval(attempt, self._waiting, earlier, now)
+        return self._enter(judged)
+
+    def _take_rejection(self, attempt: Reject) -> Approval:
+        now = workflow.now()
+        if self._waiting is None:
+            judged = approval_gate.refuse_unasked(attempt, self.record.plan, now, over=self._over)
+        else:
+            judged = approval_gate.judge_rejection(attempt, self._waiting, now)
+        return self._enter(judged)
+
+    @property
+    def _over(self) -> bool:
+        return self.record.status.terminal
+
+    def _enter(self, judged: Approval) -> Approval:
+        self._ledger.change(approvals=(*self.record.approvals, judged))
+        return judged
+
+    def _rejection(self) -> Approval | None:
+        """The rejection of the current plan revision, if there is one."""
+        revision = self.plan_now.revision
+        return next(
+            (
+                a
+                for a in self.record.approvals
+                if a.verdict is Verdict.REJECTED and a.plan_revision == revision
+            ),
+            None,
+        )
+
+    def _decided(self) -> bool:
+        if self._waiting is None:
+            return False
+        approved = approval_gate.satisfied(self._waiting.gate, self.plan_now, self.record.approvals)
+        return approved or self._rejection() is not None
+
+    # Small words for the ledger, each of which others see at once.
+
+    def _begin(self, step: StepName, message: str = "") -> None:
+        self._ledger.begin(step, self._round_of(step), workflow.now(), message)
+        if self.record.status is RunStatus.PENDING:
+            self._ledger.change(status=RunStatus.RUNNING, started_at=workflow.now())
+        self._publish()
+
+    def _end(self, step: StepName, message: str, status: StepStatus = StepStatus.SUCCEEDED) -> None:
+        self._ledger.end(step, self._round_of(step), status, workflow.now(), message)
+
+    def _keep(
+        self, step: StepName, artifacts: tuple[RunArtifact, ...], warnings: tuple[str, ...] = ()
+    ) -> None:
+        self._ledger.store(step, self._round_of(step), artifacts)
+        self._ledger.warn(warnings)
+
+    def _round_of(self, step: StepName) -> int:
+        once = (StepName.PREFLIGHT, StepName.ROLLBACK, StepName.REPORT)
+        return 1 if step in once else self._round
+
+    def _publish(self) -> None:
+        """Mirror the record where it can be read with no worker up; only changes go into the history."""
+        record = self.record
+        workflow.set_current_details(visibility.details(record))
+        state, memo = visibility.mm_state(record), visibility.memo(record)
+        old_state, old_memo = self._published or ("", {})
+        changed = {key: value for key, value in memo.items() if old_memo.get(key) != value}
+        if changed:
+            workflow.upsert_memo(changed)
+        if state != old_state:
+            workflow.upsert_search_attributes(visibility.search_attributes(record))
+        self._published = (state, memo)
