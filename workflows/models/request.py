@@ -55,4 +55,6 @@ class Intent(Model):
     kind: IntentKind
     service: str | None = None
     package: str | None = None
+    """A Python package with its extras (``uvicorn[standard]``), or a Debian package."""
     version: str | None = None
+    """To add: a specifier (``>=3``); to pin: a version or a specifier; Debian: the exact version."""
