@@ -79,31 +79,37 @@ install_packages() {
     apt_get install -y --no-install-recommends "$@"
 }
 
-stale_pidfile() { # stale_pidfile FILE NAME: it names a process that is not NAME (any more)
-    [ -s "$1" ] && [ "$(cat "/proc/$(cat "$1")/comm" 2>/dev/null)" != "$2" ]
+# remove_stale_pidfile FILE NAME: dockerd refuses to start while FILE names any process, even one
+# that took over the number after a crash, or a zombie that nobody collected.
+remove_stale_pidfile() {
+    [ -s "$1" ] || return 0
+    local status
+    status="/proc/$(cat "$1")/status"
+    if ! grep -qsx "Name:[[:space:]]$2" "$status" || grep -qs '^State:[[:space:]]Z' "$status"; then rm -f "$1"; fi
 }
 
 start_daemon() {
+    local started=''
     if has_systemd; then
         say "starting the Docker engine (systemctl start docker)"
         systemctl start docker
     else
         say "starting the Docker engine (dockerd, no systemd here; log: $LOG); it keeps running after set-up"
-        ! stale_pidfile /var/run/docker.pid dockerd || rm -f /var/run/docker.pid
-        ! stale_pidfile /var/run/docker/containerd/containerd.pid containerd ||
-            rm -f /var/run/docker/containerd/containerd.pid
+        remove_stale_pidfile /var/run/docker.pid dockerd
+        remove_stale_pidfile /var/run/docker/containerd/containerd.pid containerd
         # fd 9 is the set-up lock: a service must not hold it for ever.
         setsid nohup dockerd >>"$LOG" 2>&1 </dev/null 9>&- &
+        started=$!
     fi
-    wait_for_daemon
+    wait_for_daemon "$started"
 }
 
-wait_for_daemon() {
+wait_for_daemon() { # wait_for_daemon [PID-OF-DOCKERD]
     local deadline=$((SECONDS + START_SECONDS))
     until daemon_answers; do
-        if [ $SECONDS -ge $deadline ]; then
-            [ ! -r "$LOG" ] || tail -n 15 "$LOG" >&2
-            fail "the Docker engine did not answer within $START_SECONDS s" "See $LOG or 'systemctl status docker'."
+        if [ $SECONDS -ge $deadline ] || { [ -n "${1:-}" ] && ! kill -0 "$1" 2>/dev/null; }; then
+            [ ! -r "$LOG" ] || tail -n 5 "$LOG" >&2
+            fail "the Docker engine did not start" "See $LOG or 'systemctl status docker'."
         fi
         sleep 0.2
     done
@@ -125,6 +131,9 @@ install_compose() {
 }
 
 say_what_to_install() {
+    if [ -S "$SOCKET" ] && [ ! -w "$SOCKET" ]; then
+        fail "your user may not use $SOCKET" "Join the group 'docker' (sudo usermod -aG docker \$USER), log in again, run 'make setup' again."
+    fi
     fail "no Docker engine answers, and only root on Debian lets this script install one" \
         "macOS:  install and start Docker Desktop, OrbStack or Colima (with docker-compose and docker-buildx)." \
         "Linux:  install Docker Engine with the Compose (>= $COMPOSE_MINIMUM) and Buildx plugins from your distribution," \
