@@ -190,6 +190,7 @@ CATALOGUE: dict[str, ErrorEntry] = _rows(
                "Stop it, use it (run without --local), or set MM_ORCHESTRATOR_STATE_DIR."),
     ErrorEntry("state_dir_invalid", "The state directory {path} cannot be used: {detail}",
                "Set MM_ORCHESTRATOR_STATE_DIR to a private directory outside every project."),
+    ErrorEntry("settings_invalid", "The environment is not valid: {detail}", "Correct or unset the variable."),
     ErrorEntry("journal_missing", "Run {run_id} has no journal here: it changed nothing on this machine.",
                "Nothing to recover."),
     ErrorEntry("journal_unreadable", "The journal {path} cannot be read: {detail}",

@@ -1,0 +1,287 @@
+"""The journal: what a run needs to put everything back, on disk before the first change (I4, I8).
+
+One directory per run and generation. ``journal.json`` appears complete or not at all and only ever
+moves forward: entries are appended, the epoch rises, the settlement is final. A pre-image is on disk
+before the entry that names it, and the entry before the project file changes. So at any instant either
+no project file was changed, or the journal can restore it.
+"""
+
+import hashlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from activities.adapters.durable import make_directory, write_durably, write_once
+from activities.adapters.project_lock import project_lock, short_lock
+from activities.adapters.state_dir import StateDir, safe_name
+from workflows.errors import OrchestratorError
+from workflows.models.base import Model
+from workflows.models.record import RollbackOutcome
+from workflows.models.snapshot import ContainerState, NeighbourProof, ServiceSnapshot
+from workflows.models.target import Target
+
+FIRST_EPOCH = 1
+
+
+class JournalEntry(Model):
+    """One project file as it was before the run, and every content this run gave it."""
+
+    path: str
+    """As the plan names it, relative to the workspace."""
+    resolved: str
+    """The file behind it once symbolic links were followed, relative to the workspace."""
+    existed: bool
+    mode: int = 0o644
+    uid: int = 0
+    gid: int = 0
+    before: str | None = None
+    """SHA-256 of the pre-image; None where the file did not exist."""
+    written: tuple[str, ...] = ()
+    """SHA-256 of every content this run wrote or was about to write, oldest first."""
+
+
+class Settlement(Model):
+    """The end of a journal; nothing may be changed in its name afterwards."""
+
+    by: str
+    """``report``, ``rollback`` or ``recover``."""
+    at: datetime
+    outcome: str
+    """``succeeded``, ``rolled_back`` or ``accepted``."""
+
+
+class Journal(Model):
+    """The rollback point of one run: the state before round 1."""
+
+    run_id: str
+    generation: int = 1
+    workflow_id: str = ""
+    target: Target
+    policy_digest: str = ""
+    snapshot: ServiceSnapshot
+    neighbours: tuple[ContainerState, ...] = ()
+    dry_run_before: tuple[str, ...] = ()
+    """Services that a plain ``up`` would have changed before this run."""
+    previous_image_id: str | None = None
+    """What the target's containers ran."""
+    tag_image_id: str | None = None
+    """What the image reference pointed to; it may be another image."""
+    opened_at: datetime
+    epoch: int = FIRST_EPOCH
+    raised_by: str = ""
+    entries: tuple[JournalEntry, ...] = ()
+    rollback: RollbackOutcome | None = None
+    """What the last rollback measured."""
+    proof: NeighbourProof | None = None
+    settled: Settlement | None = None
+
+    @property
+    def project(self) -> str:
+        """The Compose project this journal guards."""
+        return self.target.project.name
+
+    def entry(self, path: str) -> JournalEntry | None:
+        """The entry of a file as the plan names it."""
+        return next((entry for entry in self.entries if entry.path == path), None)
+
+
+@dataclass(frozen=True)
+class Guard:
+    """The right to change things, asked for anew before every single change."""
+
+    store: "JournalStore"
+    run_id: str
+    generation: int
+    epoch: int
+
+    def check(self) -> Journal:
+        """Still ours? Reads one small file; cheap enough before each change of file, tag or container.
+
+        Raises:
+            OrchestratorError: ``journal_settled`` once someone settled it or raised its epoch.
+        """
+        journal = self.store.read(self.run_id, self.generation)
+        _require_current(journal, self.epoch)
+        return journal
+
+
+@dataclass(frozen=True)
+class JournalStore:
+    """All journals of one state directory. Methods do small synchronous IO; none waits long.
+
+    Raises:
+        OrchestratorError: ``journal_missing``, ``journal_unreadable``, ``journal_settled``.
+    """
+
+    state: StateDir
+    lock_timeout_seconds: float = 60.0
+    deployment_lock_dir: Path | None = None
+    """MoonMind's deployment locks, honoured where configured (``MOONMIND_DEPLOYMENT_LOCK_DIR``)."""
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    def open(self, journal: Journal) -> Journal:
+        """Write the journal once per run and generation; a retry gets the one that is there."""
+        directory = self._directory(journal.run_id, journal.generation)
+        make_directory(directory)
+        make_directory(directory / "pre")
+        try:
+            write_once(directory / "journal.json", _encode(journal))
+        except FileExistsError:
+            return self.read(journal.run_id, journal.generation)
+        return journal
+
+    def read(self, run_id: str, generation: int = 1) -> Journal:
+        """The journal as it is now."""
+        journal = self.find(run_id, generation)
+        if journal is None:
+            raise OrchestratorError("journal_missing", run_id=run_id)
+        return journal
+
+    def find(self, run_id: str, generation: int = 1) -> Journal | None:
+        """The journal as it is now, or None where this run never opened one."""
+        return _decode(self._directory(run_id, generation) / "journal.json")
+
+    def all(self) -> tuple[Journal, ...]:
+        """Every journal here, oldest first."""
+        found = (_decode(path) for path in self.state.journals.glob("*/journal.json"))
+        return tuple(sorted((j for j in found if j is not None), key=lambda j: (j.opened_at, j.run_id)))
+
+    def unsettled(self, project: str | None = None) -> tuple[Journal, ...]:
+        """Journals that still await their end, of one project or of all, oldest first."""
+        return tuple(j for j in self.all() if j.settled is None and project in {None, j.project})
+
+    def append_entry(self, guard: Guard, entry: JournalEntry, pre_image: bytes | None) -> Journal:
+        """Record a file before it is changed: first its pre-image, then the entry that names it.
+
+        A file that is known already keeps its pre-image and gains the new contents in ``written``.
+        """
+        with short_lock(self._existing(guard.run_id, guard.generation) / "edit.lock"):
+            journal = guard.check()
+            known = journal.entry(entry.path)
+            if known is None:
+                if pre_image is not None:
+                    write_durably(self._pre_image_path(journal, entry.path), pre_image)
+                return self._save(journal, entries=(*journal.entries, entry))
+            fresh = tuple(sha for sha in entry.written if sha not in known.written)
+            if not fresh:
+                return journal
+            merged = known.model_copy(update={"written": (*known.written, *fresh)})
+            return self._save(
+                journal, entries=tuple(merged if e.path == entry.path else e for e in journal.entries)
+            )
+
+    def pre_image(self, journal: Journal, path: str) -> bytes | None:
+        """The file's content before the run; None where it did not exist.
+
+        Raises:
+            OrchestratorError: ``journal_unreadable`` where the stored bytes are not the recorded ones.
+        """
+        entry = journal.entry(path)
+        if entry is None or entry.before is None:
+            return None
+        stored = self._pre_image_path(journal, path)
+        try:
+            data = stored.read_bytes()
+        except OSError as error:
+            raise OrchestratorError("journal_unreadable", path=stored, detail=str(error)) from error
+        if hashlib.sha256(data).hexdigest() != entry.before:
+            raise OrchestratorError("journal_unreadable", path=stored, detail="its checksum is wrong")
+        return data
+
+    def raise_epoch(self, run_id: str, generation: int, by: str) -> int:
+        """Take the journal over: every earlier holder fails ``journal_settled`` from now on."""
+        with short_lock(self._existing(run_id, generation) / "edit.lock"):
+            journal = self.read(run_id, generation)
+            if journal.settled is not None:
+                raise _settled_error(journal)
+            return self._save(journal, epoch=journal.epoch + 1, raised_by=by).epoch
+
+    def record_rollback(
+        self, guard: Guard, outcome: RollbackOutcome, proof: NeighbourProof | None
+    ) -> Journal:
+        """Keep what a rollback measured, for the report and for a retry of the step."""
+        with short_lock(self._existing(guard.run_id, guard.generation) / "edit.lock"):
+            return self._save(guard.check(), rollback=outcome, proof=proof)
+
+    def settle(self, guard: Guard, *, by: str, outcome: str) -> Journal:
+        """End the journal; settling it again the same way changes nothing."""
+        with short_lock(self._existing(guard.run_id, guard.generation) / "edit.lock"):
+            journal = self.read(guard.run_id, guard.generation)
+            if journal.settled is not None and journal.settled.outcome == outcome:
+                return journal
+            _require_current(journal, guard.epoch)
+            return self._save(journal, settled=Settlement(by=by, at=self.now(), outcome=outcome))
+
+    def guard(self, run_id: str, generation: int, epoch: int) -> Guard:
+        """The guard of a holder who was given ``epoch``; 0 means: the first holder."""
+        return Guard(self, run_id, generation, epoch or FIRST_EPOCH)
+
+    @asynccontextmanager
+    async def locked(self, project: str) -> AsyncIterator[None]:
+        """Hold the project's lock, without a journal (I7).
+
+        Raises:
+            OrchestratorError: ``lock_timeout``.
+        """
+        async with project_lock(
+            self.state.locks, safe_name(project), self.lock_timeout_seconds, self.deployment_lock_dir
+        ):
+            yield
+
+    @asynccontextmanager
+    async def holding(self, project: str, run_id: str, generation: int, epoch: int) -> AsyncIterator[Guard]:
+        """Hold the project's lock and the right to change it; what every mutating step runs in.
+
+        Raises:
+            OrchestratorError: ``lock_timeout``, ``journal_settled``, ``journal_missing``.
+        """
+        async with self.locked(project):
+            guard = self.guard(run_id, generation, epoch)
+            guard.check()
+            yield guard
+
+    def _directory(self, run_id: str, generation: int) -> Path:
+        return self.state.journals / f"{safe_name(run_id)}.{generation}"
+
+    def _existing(self, run_id: str, generation: int) -> Path:
+        directory = self._directory(run_id, generation)
+        if not directory.is_dir():
+            raise OrchestratorError("journal_missing", run_id=run_id)
+        return directory
+
+    def _pre_image_path(self, journal: Journal, path: str) -> Path:
+        name = hashlib.sha256(path.encode()).hexdigest()
+        return self._directory(journal.run_id, journal.generation) / "pre" / name
+
+    def _save(self, journal: Journal, **changes: object) -> Journal:
+        changed = journal.model_copy(update=changes)
+        path = self._directory(journal.run_id, journal.generation) / "journal.json"
+        write_durably(path, _encode(changed))
+        return changed
+
+
+def _require_current(journal: Journal, epoch: int) -> None:
+    if journal.settled is not None or journal.epoch != epoch:
+        raise _settled_error(journal)
+
+
+def _settled_error(journal: Journal) -> OrchestratorError:
+    by = journal.settled.by if journal.settled else journal.raised_by
+    return OrchestratorError("journal_settled", by=by or "somebody else", run_id=journal.run_id)
+
+
+def _encode(journal: Journal) -> bytes:
+    return journal.model_dump_json(indent=2).encode()
+
+
+def _decode(path: Path) -> Journal | None:
+    try:
+        return Journal.model_validate_json(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValidationError, ValueError) as error:
+        raise OrchestratorError("journal_unreadable", path=path, detail=type(error).__name__) from error
