@@ -1,0 +1,166 @@
+"""requirements files: read as pip reads them, edited without moving another byte."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from packaging.specifiers import SpecifierSet
+
+from activities.manifests import requirements
+from activities.manifests.errors import ManifestError
+
+FULL = """\
+--index-url ${INDEX}
+-r base.txt
+-c constraints.txt
+--requirement=more.txt
+Flask_SQLAlchemy[async] >= 3 ; python_version > "3.8"  # the ORM
+git+https://code.invalid/x.git@v1#egg=My.Thing
+-e git+https://code.invalid/y.git#egg=other
+./wheels/numpy-2.1.0-cp313-cp313-linux_x86_64.whl
+pandas \\
+    == 2.2.0
+uvloop==0.21 --config-settings=a=b
+-e .
+"""
+
+
+def test_declared_reads_every_form_pip_knows() -> None:
+    """Names come out canonical from extras, markers, URLs, wheels, editables and continued lines."""
+    names = {"flask-sqlalchemy", "my-thing", "other", "numpy", "pandas", "uvloop"}
+    assert requirements.declared(FULL) == names
+
+
+def test_includes_are_listed_in_order_and_constraints_apart() -> None:
+    """`-r` installs, `-c` only constrains."""
+    assert requirements.includes(FULL) == ["base.txt", "constraints.txt", "more.txt"]
+    assert requirements.constraint_files(FULL) == ["constraints.txt"]
+
+
+@pytest.mark.parametrize(
+    ("before", "name", "specifier", "after"),
+    [
+        ("", "redis", "", "redis\n"),
+        ("flask\nuvicorn\n", "redis", "", "flask\nredis\nuvicorn\n"),
+        ("uvicorn\nflask\n", "redis", "", "uvicorn\nflask\nredis\n"),
+        ("flask\nuvicorn", "zope", "", "flask\nuvicorn\nzope"),
+        ("flask\r\nuvicorn\r\n", "redis", ">=5,<6", "flask\r\nredis>=5,<6\r\nuvicorn\r\n"),
+        ("# head\n\nflask\n# web\nuvicorn\n", "redis", "", "# head\n\nflask\nredis\n# web\nuvicorn\n"),
+        ("# head\n\nflask\nuvicorn\n", "Django", "", "# head\n\nDjango\nflask\nuvicorn\n"),
+        ("a==1\n    # via b\nc\n", "b", "", "a==1\n    # via b\nb\nc\n"),
+        ("-r base.txt\n\n# the end\n", "redis", "", "-r base.txt\nredis\n\n# the end\n"),
+        ("# nothing yet\n\n", "redis", "", "# nothing yet\nredis\n\n"),
+        ("\ufeffflask\r\n", "redis", "", "\ufeffflask\r\nredis\r\n"),
+        ("b \\\n  ==1\na\n\n\n", "uvicorn[standard]", "", "b \\\n  ==1\na\nuvicorn[standard]\n\n\n"),
+        ("redis>=5\n", "Redis", "", "redis>=5\n"),
+    ],
+)
+def test_add_puts_one_line_in_the_right_place(before: str, name: str, specifier: str, after: str) -> None:
+    """Sorted files stay sorted; comments, line ends, BOM and a missing final newline stay."""
+    assert requirements.add(before, name, specifier) == after
+
+
+@pytest.mark.parametrize(
+    ("before", "name", "version", "after"),
+    [
+        ("a [x] == 1.0 ; python_version>'3'  # why\n", "A", "2", "a [x] == 2 ; python_version>'3'  # why\n"),
+        ("foo>=1,<2\r\nbar", "foo", ">=1.34,<1.35", "foo>=1.34,<1.35\r\nbar"),
+        ("foo", "foo", "1", "foo==1"),
+        ("foo # c", "foo", "1", "foo==1 # c"),
+        ("foo (>=1.0)\n", "foo", "2", "foo ==2\n"),
+        ("\ufefffoo~=1.0", "foo", "1.2", "\ufefffoo==1.2"),
+    ],
+)
+def test_pin_replaces_the_specifier_only(before: str, name: str, version: str, after: str) -> None:
+    """Extras, markers, comments and spacing stay."""
+    assert requirements.pin(before, name, version) == after
+
+
+HASHED = "flask==3.0 \\\n    --hash=sha256:aa\n"
+
+
+@pytest.mark.parametrize(
+    ("edit", "reason"),
+    [
+        (lambda: requirements.add(HASHED, "redis"), "hash"),
+        (lambda: requirements.add("--require-hashes\n", "redis"), "hash"),
+        (lambda: requirements.pin(HASHED, "flask", "3.1"), "hash"),
+        (lambda: requirements.add("flask\n", "flask", ">=3"), "declared already"),
+        (lambda: requirements.add("flask\n", "no such name"), "not a valid"),
+        (lambda: requirements.add("flask\n", "redis==5"), "carries a version"),
+        (lambda: requirements.add("flask\n", "x @ https://code.invalid/x"), "not a valid|not a plain"),
+        (lambda: requirements.add("flask \\\n", "redis"), "continued line"),
+        (lambda: requirements.pin("flask\n", "redis", "5"), "not declared"),
+        (lambda: requirements.pin("a; python_version<'3'\na; python_version>'3'\n", "a", "5"), "2 times"),
+        (lambda: requirements.pin("a @ https://code.invalid/a.zip\n", "a", "5"), "URL"),
+        (lambda: requirements.pin("a \\\n  ==1\n", "a", "5"), "safely"),
+        (lambda: requirements.pin("a\n", "a", "latest"), "not a valid version"),
+    ],
+)
+def test_what_cannot_be_edited_safely_is_refused(edit: object, reason: str) -> None:
+    """ManifestError with a reason, never a guess."""
+    with pytest.raises(ManifestError, match=reason):
+        edit()  # type: ignore[operator]
+
+
+def test_a_compiled_file_says_what_made_it() -> None:
+    """The header is handed to the operator: the next compile drops the added line."""
+    head = "#\n# This file is autogenerated by pip-compile with Python 3.13\n#\nflask==3.0\n"
+    assert "pip-compile" in requirements.generated_by(head)
+    assert requirements.generated_by("# my requirements\nflask\n") == ""
+
+
+NAMES = st.from_regex(r"[A-Za-z][A-Za-z0-9]{0,6}(?:[-_.][A-Za-z0-9]{1,4})?", fullmatch=True)
+LINES = st.one_of(
+    NAMES,
+    NAMES.map(lambda name: f"{name}==1.0  # pinned"),
+    NAMES.map(lambda name: f"  {name} [x,y]>=1 ; python_version < '4'"),
+    NAMES.map(lambda name: f"{name} \\\n   >=2"),
+    st.sampled_from(["", "   ", "# a comment", "-r other.txt", "--no-binary :all:", "-e .", "    # via x"]),
+)
+TEXTS = st.builds(
+    lambda lines, end, last: end.join(lines).replace("\r\r", "\r") + (end if last else ""),
+    st.lists(LINES, max_size=12),
+    st.sampled_from(["\n", "\r\n"]),
+    st.booleans(),
+)
+
+
+@given(TEXTS, NAMES)
+def test_add_inserts_one_line_and_nothing_else(text: str, name: str) -> None:
+    """Taking the new line out again gives the old text, byte for byte; adding twice changes nothing."""
+    result = requirements.add(text, name)
+    assert requirements.declared(result) == requirements.declared(text) | {requirements.canonical(name)}
+    assert requirements.add(result, name) == result
+    if result != text:
+        assert any(
+            text == result[:at] + result[at + size :]
+            for at in range(len(text) + 1)
+            if (size := len(result) - len(text)) and result[at : at + size].strip() == name
+        )
+
+
+@given(TEXTS, st.from_regex(r"[1-9]\.[0-9]{1,2}", fullmatch=True))
+def test_pin_changes_one_line_and_can_be_read_back(text: str, version: str) -> None:
+    """Every plain requirement can be pinned; every other line stays."""
+    for name in requirements.declared(text):
+        try:
+            result = requirements.pin(text, name, version)
+        except ManifestError:
+            continue
+        found = requirements.requirement_of(result, name)
+        assert found is not None
+        assert found.specifier == SpecifierSet(f"=={version}")
+        changed = [a != b for a, b in zip(text.split("\n"), result.split("\n"), strict=True)]
+        assert sum(changed) <= 1
+
+
+@given(st.text(max_size=200), NAMES)
+def test_any_text_is_edited_or_refused(text: str, name: str) -> None:
+    """Whatever a file holds, nothing but ManifestError comes out."""
+    try:
+        result = requirements.add(text, name)
+    except ManifestError:
+        return
+    assert requirements.canonical(name) in requirements.declared(result)
