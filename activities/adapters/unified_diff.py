@@ -1,0 +1,213 @@
+"""Unified diffs: made so that ``git apply`` takes them, read with suspicion, applied exactly.
+
+Lines end at LF only; a CR before it is content, so Windows files survive. No fuzz, no offsets: a hunk
+fits where it says or not at all. Only edits and new files exist here; everything else is refused.
+"""
+
+import difflib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from unidiff.errors import UnidiffParseError
+from unidiff.patch import Hunk, PatchedFile, PatchSet
+
+from workflows.errors import OrchestratorError
+
+_NO_NEWLINE = "\\ No newline at end of file"
+_DEV_NULL = "/dev/null"
+_PLAIN_MODES = {None, "100644", "100755", "100664"}
+_REFUSED = {
+    "rename ": "it renames a file",
+    "copy ": "it copies a file",
+    "deleted file": "it deletes a file",
+    "old mode": "it changes a file's mode",
+    "new mode": "it changes a file's mode",
+    "GIT binary patch": "it is binary",
+    "Binary file": "it is binary",
+}
+_HEADERS = ("diff --git ", "index ", "new file mode ", "--- ", "+++ ", "@@ ", "\\ ")
+
+
+@dataclass(frozen=True)
+class HunkEdit:
+    """Replace ``old`` lines by ``new`` ones at ``start``, a zero-based line of the original."""
+
+    start: int
+    old: tuple[bytes, ...]
+    new: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
+class FilePatch:
+    """The change of one file."""
+
+    path: str
+    """Relative to the workspace."""
+    creates: bool
+    hunks: tuple[HunkEdit, ...]
+    added: int
+    """Lines added."""
+    removed: int
+    """Lines removed."""
+
+
+def make_diff(path: str, before: bytes | None, after: bytes) -> str:
+    """A git-style diff of one file; empty where nothing changes. ``before`` None: a new file.
+
+    Raises:
+        OrchestratorError: ``diff_invalid`` where a text is not UTF-8 or the name cannot be written plainly.
+    """
+    if before == after:
+        return ""
+    if any(ord(char) < 32 or char in '"\\\x7f' for char in path):
+        raise _invalid(f"the file name {path!r} cannot be written in a diff")
+    old, new = _text_lines(path, before or b""), _text_lines(path, after)
+    source = _DEV_NULL if before is None else f"a/{path}"
+    tab = "\t" if " " in path else ""  # ends a name with spaces, as git does
+    header = f"diff --git a/{path} b/{path}\n" + ("new file mode 100644\n" if before is None else "")
+    body = list(difflib.unified_diff(old, new, "", "", n=3))[2:]
+    if not body:
+        return header
+    names = f"--- {source}{tab if before is not None else ''}\n+++ b/{path}{tab}\n"
+    return header + names + "".join(_terminated(line) for line in body)
+
+
+def parse(diff: str) -> tuple[FilePatch, ...]:
+    """Read a diff made here, by git, by ``diff -u`` or by somebody hostile.
+
+    Raises:
+        OrchestratorError: ``diff_invalid`` for anything but plain edits and new files, for a line that
+            belongs to no hunk, and for a file named twice; ``diff_not_allowed`` for a path that is not
+            relative and plain.
+    """
+    try:
+        patch_set = PatchSet(diff)
+    except (UnidiffParseError, ValueError) as error:
+        raise _invalid(str(error).strip()) from error
+    _refuse_stray_lines(diff, patch_set)
+    patches = tuple(_file_patch(file) for file in patch_set)
+    paths = [patch.path for patch in patches]
+    if not patches and diff.strip():
+        raise _invalid("it holds no change")
+    if twice := sorted({path for path in paths if paths.count(path) > 1}):
+        raise _invalid(f"it names {twice[0]} twice")
+    return patches
+
+
+def apply(base: bytes | None, patch: FilePatch) -> bytes:
+    """The patched content.
+
+    Raises:
+        OrchestratorError: ``diff_invalid`` where the base is not what the patch was made against.
+    """
+    if patch.creates != (base is None):
+        state = "exists already" if patch.creates else "does not exist"
+        raise _invalid(f"{patch.path} {state}")
+    lines = _split(base or b"")
+    result: list[bytes] = []
+    at = 0
+    for number, hunk in enumerate(patch.hunks, 1):
+        end = hunk.start + len(hunk.old)
+        if not at <= hunk.start <= len(lines) or tuple(lines[hunk.start : end]) != hunk.old:
+            raise _invalid(f"hunk {number} does not fit {patch.path}")
+        result += [*lines[at : hunk.start], *hunk.new]
+        at = end
+    result += lines[at:]
+    if any(not line.endswith(b"\n") for line in result[:-1]):
+        raise _invalid(f"{patch.path}: a line without its end stands before another")
+    return b"".join(result)
+
+
+def _file_patch(file: PatchedFile) -> FilePatch:
+    path = _path(file)
+    for line in file.patch_info or ():
+        for prefix, reason in _REFUSED.items():
+            if line.startswith(prefix):
+                raise _invalid(f"{path}: {reason}; only edits and new files are possible")
+    if file.is_binary_file:
+        raise _invalid(f"{path}: it is binary; only edits and new files are possible")
+    if file.source_mode not in _PLAIN_MODES or file.target_mode not in _PLAIN_MODES:
+        raise _invalid(f"{path}: it is not a plain file (mode {file.target_mode or file.source_mode})")
+    creates = file.source_file == _DEV_NULL
+    if not file and not creates:
+        raise _invalid(f"{path}: it changes nothing")
+    hunks = tuple(_hunk_edit(hunk) for hunk in file)
+    if creates and any(hunk.old for hunk in hunks):
+        raise _invalid(f"{path}: a new file has no old lines")
+    return FilePatch(path, creates, hunks, added=file.added, removed=file.removed)
+
+
+def _path(file: PatchedFile) -> str:
+    source, target = str(file.source_file), str(file.target_file)
+    if target == _DEV_NULL:
+        raise _invalid(f"{source}: it deletes a file; only edits and new files are possible")
+    if '"' in source + target or "\\" in source + target:
+        raise _invalid(f"quoted or escaped file names are not supported: {target}")
+    if target.startswith("b/") and (source == _DEV_NULL or source.startswith("a/")):
+        source, target = source.removeprefix("a/"), target.removeprefix("b/")
+    if source not in {_DEV_NULL, target}:
+        raise _invalid(f"it renames {source} to {target}; only edits and new files are possible")
+    if target.startswith("/") or any(part in {"", ".", ".."} for part in target.split("/")):
+        raise OrchestratorError("diff_not_allowed", path=target)
+    return target
+
+
+def _hunk_edit(hunk: Hunk) -> HunkEdit:
+    old: list[bytes] = []
+    new: list[bytes] = []
+    sides: tuple[list[bytes], ...] = ()
+    for line in hunk:
+        if line.line_type == "\\":
+            for side in sides:  # the line before has no end of line
+                side[-1] = side[-1].removesuffix(b"\n")
+            continue
+        sides = (
+            (old, new) if line.is_context else (old,) if line.is_removed else (new,) if line.is_added else ()
+        )
+        for side in sides:
+            side.append(line.value.encode())
+    # a hunk without old lines names the line it comes after, any other the line it begins with
+    return HunkEdit(hunk.source_start - (1 if hunk.source_length else 0), tuple(old), tuple(new))
+
+
+def _refuse_stray_lines(diff: str, patch_set: Iterable[PatchedFile]) -> None:
+    """A hunk whose counts are wrong leaves lines behind, which the parser would drop in silence."""
+    consumed = {line.diff_line_no for file in patch_set for hunk in file for line in hunk}
+    inside = False
+    for number, line in enumerate(diff.split("\n"), 1):
+        if number in consumed:
+            continue
+        if line.startswith(("diff --git ", "--- ")):
+            inside = True
+        elif line == "-- ":  # a mail's signature: the patch is over
+            inside = False
+        elif inside and line[:1] in {"+", "-", " "} and not line.startswith(_HEADERS):
+            raise _invalid(f"line {number} belongs to no hunk")
+
+
+def _text_lines(path: str, content: bytes) -> list[str]:
+    try:
+        return [line.decode() for line in _split(content)]
+    except UnicodeDecodeError as error:
+        raise _invalid(f"{path} is not UTF-8 text") from error
+
+
+def _split(content: bytes) -> list[bytes]:
+    return list(_lines(content))
+
+
+def _lines(content: bytes) -> Iterator[bytes]:
+    start = 0
+    while (end := content.find(b"\n", start)) != -1:
+        yield content[start : end + 1]
+        start = end + 1
+    if start < len(content):
+        yield content[start:]
+
+
+def _terminated(line: str) -> str:
+    return line if line.endswith("\n") else f"{line}\n{_NO_NEWLINE}\n"
+
+
+def _invalid(detail: str) -> OrchestratorError:
+    return OrchestratorError("diff_invalid", detail=detail)
