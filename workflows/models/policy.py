@@ -5,13 +5,24 @@ import json
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from workflows.models.base import Model
 from workflows.models.request import Identity, ProjectName, ServiceName
 from workflows.models.verification import Verification
 
-Glob = Annotated[str, Field(min_length=1, pattern=r"^(?!/)(?!.*(^|/)\.\.(/|$)).+$")]
+
+def _inside(glob: str) -> str:
+    """A pattern that could leave the workspace is refused when it is read (I1)."""
+    if glob.startswith("/") or "\\" in glob or ".." in glob.split("/"):
+        raise ValueError("the pattern leaves the workspace")
+    return glob
+
+
+Glob = Annotated[str, AfterValidator(_inside), Field(min_length=1)]
+RelativeOrAbsolute = Annotated[str, Field(min_length=1)]
+VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+Role = Annotated[str, Field(min_length=1, max_length=128)]
 
 
 class Trust(StrEnum):
@@ -28,49 +39,63 @@ class _PolicyModel(BaseModel):
 class Limits(_PolicyModel):
     """Upper bounds of one run."""
 
-    max_rounds: Annotated[int, Field(ge=1, le=20)] = 5
-    max_files: Annotated[int, Field(ge=1)] = 10
-    max_changed_lines: Annotated[int, Field(ge=1)] = 200
+    max_rounds: int = Field(default=5, ge=1, le=20, description="1 to 20")
+    max_files: int = Field(default=10, ge=1, description="a number, 1 or more")
+    max_changed_lines: int = Field(default=200, ge=1, description="a number, 1 or more")
 
 
 class ServicePolicy(_PolicyModel):
     """Rules for one service; what is left out keeps the zero-configuration default."""
 
-    allow: tuple[Glob, ...] | None = None
+    allow: tuple[Glob, ...] | None = Field(
+        default=None, description="globs relative to the workspace, such as api/requirements*.txt"
+    )
     verification: Verification = Verification()
-    protected: bool = False
-    approver_roles: tuple[str, ...] | None = None
+    protected: bool = Field(default=False, description="true or false")
+    approver_roles: tuple[Role, ...] | None = Field(default=None, description="a list of roles")
 
 
 class ProjectPolicy(_PolicyModel):
     """One Compose project the orchestrator may touch."""
 
-    workspace: Annotated[str, Field(pattern=r"^/")]
-    compose_files: tuple[str, ...] = ()
-    env_files: tuple[str, ...] = ()
-    profiles: tuple[str, ...] = ()
-    environment: tuple[str, ...] = ()
-    host: str | None = None
-    services: dict[ServiceName, ServicePolicy] = {}
+    workspace: Annotated[str, Field(pattern=r"^/", description="an absolute directory")]
+    compose_files: tuple[RelativeOrAbsolute, ...] = Field(
+        default=(), description="a list of files, relative to the workspace or absolute"
+    )
+    env_files: tuple[RelativeOrAbsolute, ...] = Field(
+        default=(), description="a list of files, relative to the workspace or absolute"
+    )
+    profiles: tuple[RelativeOrAbsolute, ...] = Field(default=(), description="a list of Compose profiles")
+    environment: tuple[VariableName, ...] = Field(
+        default=(), description="a list of names of environment variables"
+    )
+    host: str | None = Field(default=None, description="the name of the Docker host, as its worker gives it")
+    services: dict[ServiceName, ServicePolicy] = Field(default={}, description="service name: its rules")
 
 
 class ApprovalPolicy(_PolicyModel):
     """Who may approve, how many must, and for how long a run waits."""
 
-    trust: Trust = Trust.SIGNED
-    time_limit_seconds: Annotated[float, Field(gt=0, le=30 * 86400)] = 3600.0
-    approver_roles: tuple[str, ...] = ()
-    quorum: Annotated[int, Field(ge=1, le=10)] = 1
+    trust: Trust = Field(default=Trust.SIGNED, description="signed or unsigned")
+    time_limit_seconds: float = Field(
+        default=3600.0, gt=0, le=30 * 86400, description="seconds, above 0 and up to 2592000 (30 days)"
+    )
+    approver_roles: tuple[Role, ...] = Field(default=(), description="a list of roles")
+    quorum: int = Field(default=1, ge=1, le=10, description="how many different people, 1 to 10")
 
 
 class Policy(_PolicyModel):
     """The whole policy. Zero configuration is ``Policy()`` plus one implicit project."""
 
-    version: Annotated[int, Field(ge=1, le=1)] = 1
-    projects: dict[ProjectName, ProjectPolicy] = {}
+    version: int = Field(default=1, ge=1, le=1, description="1")
+    projects: dict[ProjectName, ProjectPolicy] = Field(default={}, description="project name: its rules")
     approvals: ApprovalPolicy = ApprovalPolicy()
-    roles: dict[str, tuple[Identity, ...]] = {}
+    roles: dict[Role, tuple[Identity, ...]] = Field(default={}, description="role: a list of people")
     limits: Limits = Limits()
+
+    def roles_for(self, rules: ServicePolicy) -> tuple[str, ...]:
+        """The roles that may approve for a service: its own list, else the general one."""
+        return self.approvals.approver_roles if rules.approver_roles is None else rules.approver_roles
 
     @property
     def digest(self) -> str:
