@@ -61,11 +61,21 @@ def _segment(segment: str) -> str | None:
             out += "[^/]*"
         elif char == "?":
             out += "[^/]"
-        elif char == "[" and (end := segment.find("]", index + 2)) != -1:
-            body = segment[index + 1 : end].replace("\\", "\\\\")
-            out += "[" + ("^" + body[1:] if body.startswith("!") else body) + "]"
+        elif char == "[" and (end := segment.find("]", index + 2 + segment.startswith("!", index + 1))) != -1:
+            out += _character_class(segment[index + 1 : end])
             index = end
         else:
             out += re.escape(char)
         index += 1
     return out
+
+
+def _character_class(body: str) -> str:
+    negated = body.startswith("!")
+    members = re.sub(r"([\\\[\]^&~|])", r"\\\1", body[1:] if negated else body)
+    regex = f"(?!/)[{'^' if negated else ''}{members}]"  # like *, a class stays inside its segment
+    try:
+        re.compile(regex)
+    except re.error:  # a range that runs backwards matches nothing
+        return "(?!)"
+    return regex
