@@ -1,0 +1,235 @@
+"""Commands end when they should: by themselves, with a cancellation, with the worker, with a retry."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from activities.adapters import child_guard, process
+from activities.adapters.process import ChildRegistry, run, stream
+
+ENV = {"PATH": os.environ["PATH"]}
+STUBBORN_FAMILY = (
+    "import os, signal, subprocess, sys, time\n"
+    "signal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
+    "subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)'], start_new_session=True)\n"
+    "print('ready', flush=True)\n"
+    "time.sleep(60)\n"
+)
+"""Ignores TERM and has a grandchild that left the session: the hardest family to end."""
+
+
+def running(marker: str) -> list[int]:
+    """Ids of processes whose environment holds this text."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        try:
+            if entry.name.isdigit() and marker.encode() in (entry / "environ").read_bytes():
+                found.append(int(entry.name))
+        except OSError:
+            continue
+    return found
+
+
+def left_in(directory: Path) -> list[Path]:
+    """What lies in a directory."""
+    return list(directory.iterdir())
+
+
+def sleeper(**env: str) -> "subprocess.Popen[bytes]":
+    """A process that nobody has a reason to end."""
+    return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], env={**ENV, **env})
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 10.0) -> float:
+    """Seconds until the condition held; fails after ``seconds``."""
+    began = time.monotonic()
+    while not condition():
+        assert time.monotonic() - began < seconds, "did not happen in time"
+        time.sleep(0.02)
+    return time.monotonic() - began
+
+
+async def test_run_collects_both_streams_and_the_exit_code():
+    """A failing command is a result, not an exception."""
+    code = "import sys; print('out'); print('err', file=sys.stderr); sys.exit(3)"
+    done = await run([sys.executable, "-c", code], env=ENV, timeout_seconds=20)
+    assert (done.returncode, done.stdout, done.stderr) == (3, "out\n", "err\n")
+
+
+async def test_run_kills_what_takes_too_long():
+    """After the time limit the command and its children are gone."""
+    env = {**ENV, "MMT_MARK": "mmt-run-timeout"}
+    began = time.monotonic()
+    with pytest.raises(TimeoutError):
+        await run([sys.executable, "-c", "import time; time.sleep(60)"], env=env, timeout_seconds=0.3)
+    assert time.monotonic() - began < 3
+    assert running("mmt-run-timeout") == []
+
+
+async def test_stream_hands_over_output_while_the_command_runs(tmp_path: Path):
+    """The first line is there long before the command ends; stderr comes the same way."""
+    seen: list[tuple[float, bytes]] = []
+    code = "import sys, time; print('one', flush=True); time.sleep(0.6); print('two', file=sys.stderr)"
+    began = time.monotonic()
+    code_out = await stream(
+        [sys.executable, "-c", code],
+        env=ENV,
+        sink=lambda data: seen.append((time.monotonic() - began, data)),
+        children=ChildRegistry(tmp_path, "run-1"),
+    )
+    assert code_out == 0
+    assert b"".join(data for _, data in seen) == b"one\ntwo\n"
+    assert seen[-1][0] - seen[0][0] > 0.4
+    assert left_in(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("argv", "expected"),
+    [
+        ([sys.executable, "-c", "raise SystemExit(7)"], 7),
+        ([sys.executable, "-c", "import os; os.kill(os.getpid(), 9)"], 137),
+        (["/nonexistent/command"], 127),
+    ],
+)
+async def test_stream_reports_the_exit_code(tmp_path: Path, argv: list[str], expected: int):
+    """Exit codes pass through the guard unchanged; signals become 128 + n as in a shell."""
+    children = ChildRegistry(tmp_path, "run-1")
+    assert await stream(argv, env=ENV, sink=lambda _: None, children=children) == expected
+
+
+async def test_cancellation_ends_the_whole_family(tmp_path: Path):
+    """Also processes that ignore TERM or left the session; output up to the end was handed over."""
+    env = {**ENV, "MMT_MARK": f"cancel-{tmp_path.name}"}
+    ready = asyncio.Event()
+    task = asyncio.create_task(
+        stream(
+            [sys.executable, "-c", STUBBORN_FAMILY],
+            env=env,
+            sink=lambda data: ready.set() if b"ready" in data else None,
+            children=ChildRegistry(tmp_path, "run-1"),
+        )
+    )
+    await asyncio.wait_for(ready.wait(), 20)
+    assert len(running(env["MMT_MARK"])) == 3  # guard, command, grandchild
+    began = time.monotonic()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert time.monotonic() - began < process.GRACE_SECONDS + 3
+    assert running(env["MMT_MARK"]) == []
+    assert left_in(tmp_path) == []
+
+
+async def test_a_time_limit_ends_the_family_too(tmp_path: Path):
+    """TimeoutError, and nothing is left."""
+    env = {**ENV, "MMT_MARK": f"limit-{tmp_path.name}"}
+    with pytest.raises(TimeoutError):
+        await stream(
+            [sys.executable, "-c", "import time; time.sleep(60)"],
+            env=env,
+            sink=lambda _: None,
+            children=ChildRegistry(tmp_path, "run-1"),
+            timeout_seconds=0.5,
+        )
+    assert running(env["MMT_MARK"]) == []
+
+
+async def test_a_sink_that_fails_ends_the_command(tmp_path: Path):
+    """A full disk must not leave a build running unobserved."""
+    env = {**ENV, "MMT_MARK": f"sink-{tmp_path.name}"}
+
+    def broken(data: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    with pytest.raises(OSError, match="No space"):
+        await stream(
+            [sys.executable, "-c", STUBBORN_FAMILY],
+            env=env,
+            sink=broken,
+            children=ChildRegistry(tmp_path, "run-1"),
+        )
+    assert running(env["MMT_MARK"]) == []
+
+
+WORKER = """
+    import asyncio, sys
+    from pathlib import Path
+    from activities.adapters.process import ChildRegistry, stream
+    env = {"PATH": "/usr/bin:/bin", "MMT_MARK": sys.argv[2]}
+    asyncio.run(stream([sys.executable, "-c", sys.argv[3]], env=env,
+                       sink=lambda data: print("ready", flush=True),
+                       children=ChildRegistry(Path(sys.argv[1]), "run-1")))
+"""
+
+
+def start_worker(directory: Path, mark: str, code: str) -> "subprocess.Popen[bytes]":
+    """A worker process of its own that streams one command."""
+    argv = [sys.executable, "-c", textwrap.dedent(WORKER), str(directory), mark, code]
+    worker = subprocess.Popen(argv, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2])
+    assert worker.stdout is not None
+    assert worker.stdout.readline() == b"ready\n"
+    return worker
+
+
+def test_sigkill_of_the_worker_ends_the_family(tmp_path: Path):
+    """No code of the worker runs, and yet its command does not outlive it (COMPOSE fact 5)."""
+    mark = f"sigkill-{tmp_path.name}"
+    worker = start_worker(tmp_path, mark, STUBBORN_FAMILY)
+    assert len(running(mark)) == 3
+    worker.kill()
+    worker.communicate()
+    assert wait_until(lambda: not running(mark)) < process.GRACE_SECONDS + 3
+
+
+async def test_the_next_attempt_ends_what_even_the_guard_left(tmp_path: Path):
+    """Worker and guard are both killed: the recorded token finds the rest."""
+    mark = f"earlier-{tmp_path.name}"
+    worker = start_worker(tmp_path, mark, STUBBORN_FAMILY)
+    (record,) = (tmp_path / "run-1").glob("*.json")
+    facts = json.loads(record.read_text())
+    assert facts["start_time"] == process.start_time(facts["pid"])
+    os.kill(facts["pid"], signal.SIGKILL)  # the guard first, else it would end the family
+    worker.kill()
+    worker.communicate()
+    assert len(running(mark)) == 2
+    assert await ChildRegistry(tmp_path, "run-1").end_earlier() == 1
+    assert running(mark) == []
+    assert left_in(tmp_path) == []
+
+
+async def test_records_of_strangers_are_not_acted_on(tmp_path: Path):
+    """A recycled process id, another boot or a damaged record never kills anybody."""
+    bystander = sleeper()
+    try:
+        folder = tmp_path / "run-1"
+        folder.mkdir()
+        facts = {"pid": bystander.pid, "start_time": 1, "boot": process._boot(), "token": "nobody"}
+        (folder / "1.json").write_text(json.dumps(facts))
+        (folder / "2.json").write_text(json.dumps({**facts, "boot": "another"}))
+        (folder / "3.json").write_text("{")
+        assert await ChildRegistry(tmp_path, "run-1").end_earlier() == 0
+        assert bystander.poll() is None
+        assert not folder.exists()
+    finally:
+        bystander.kill()
+        bystander.wait()
+
+
+def test_a_token_is_matched_whole():
+    """A prefix of a token is not that token."""
+    child = sleeper(**{child_guard.MARKER: "abcdef"})
+    try:
+        wait_until(lambda: child.pid in child_guard.marked("abcdef"))
+        assert child_guard.marked("abc") == ()
+    finally:
+        child.kill()
+        child.wait()
