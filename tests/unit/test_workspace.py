@@ -239,7 +239,7 @@ def test_check_writable_names_the_obstacle(
 def test_a_read_only_place_is_named() -> None:
     """A directory that its own owner cannot write; root, who could, becomes that owner for the check."""
     uid = os.geteuid() or 65534
-    with tempfile.TemporaryDirectory(dir="/tmp") as name:  # noqa: S108 - pytest's own is closed to others
+    with tempfile.TemporaryDirectory(dir="/tmp") as name:
         place = Path(name)
         os.chown(place, uid, -1)
         place.chmod(0o555)
