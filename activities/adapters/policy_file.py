@@ -70,13 +70,15 @@ class PolicySource:
         """
         return Policy() if self.path is None else load_policy(self.path)
 
-    def name(self, wanted: str | None) -> str:
+    def name(self, wanted: str | None, policy: Policy | None = None) -> str:
         """The project a request means: the one it names, or the only one there is.
+
+        ``policy`` spares a second reading where it was read already.
 
         Raises:
             OrchestratorError: ``unknown_project``, ``policy_invalid``, ``policy_unreadable``.
         """
-        names = self._names(self.policy())
+        names = self._names(policy or self.policy())
         if wanted is None and len(names) == 1:
             return names[0]
         if wanted in names:

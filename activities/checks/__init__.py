@@ -1,0 +1,1 @@
+"""What preflight asks before anything is touched; each file answers one question."""
