@@ -59,7 +59,8 @@ CATALOGUE: dict[str, ErrorEntry] = _rows(
     ErrorEntry(
         "docker_unavailable",
         "Docker does not answer: {detail}",
-        "Start the Docker daemon or correct DOCKER_HOST, then run again. Nothing was touched.",
+        "Start the Docker daemon or correct DOCKER_HOST, then run again.",
+        retryable=True,
     ),
     ErrorEntry(
         "docker_endpoint_mismatch",
@@ -80,7 +81,7 @@ CATALOGUE: dict[str, ErrorEntry] = _rows(
     ErrorEntry("compose_missing", "The docker command has no compose plugin: {detail}",
                "Install the Compose plugin 2.30 or newer."),
     ErrorEntry("compose_invalid", "Compose refuses the project's files: {detail}", "Correct the compose file."),
-    ErrorEntry("compose_files_missing", "A file the running containers were started from is gone: {detail}",
+    ErrorEntry("compose_files_missing", "A file the project is started from is gone: {detail}",
                "Put the file back, or deploy the project from where its files are now."),
     ErrorEntry(
         "config_drift",
@@ -110,6 +111,8 @@ CATALOGUE: dict[str, ErrorEntry] = _rows(
                "Move the Dockerfile into a file of its own; compose files are never edited."),
     ErrorEntry("build_context_remote", "Service {service} is built from {context}, which is not a local directory.",
                "Repair its source where it lives."),
+    ErrorEntry("build_context_missing", "The build context {context} of service {service} is no directory here.",
+               "Correct build.context in the compose file, or mount the sources at the same path."),
     # Analyze and plan
     ErrorEntry("no_safe_fix", "No safe fix was found: {detail}",
                "Read analyze.log; correct the cause by hand, or name the change: \"add <package> to <service>\"."),
@@ -199,7 +202,8 @@ CATALOGUE: dict[str, ErrorEntry] = _rows(
                "mm-orchestrator recover {run_id}"),
     ErrorEntry("artifact_unreadable", "Artifact {name} cannot be read: {detail}",
                "Look at its uri in the run record; mm-orchestrator artifacts RUN"),
-    ErrorEntry("internal_error", "An unexpected error: {detail}", "Report it with the run's artifacts."),
+    ErrorEntry("internal_error", "An unexpected error: {detail}", "Report it with the run's artifacts.",
+               retryable=True),
 )  # fmt: skip
 
 

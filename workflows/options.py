@@ -22,6 +22,8 @@ class ActivityRow:
     heartbeat: timedelta | None = None
     schedule_to_start: timedelta | None = None
     schedule_to_close: timedelta | None = None
+    final: tuple[str, ...] = ()
+    """Codes that end this step at once although the catalogue would try again."""
 
     @property
     def retry(self) -> RetryPolicy:
@@ -31,7 +33,7 @@ class ActivityRow:
             backoff_coefficient=2.0,
             maximum_interval=timedelta(seconds=30),
             maximum_attempts=self.attempts,
-            non_retryable_error_types=["PayloadsTooLarge"],
+            non_retryable_error_types=["PayloadsTooLarge", *self.final],
         )
 
 
@@ -40,8 +42,10 @@ _LOST_WORKER = 10 * _SECONDS  # steps beat every two seconds at least
 
 ROWS: dict[str, ActivityRow] = {
     ports.LOCATE.name: ActivityRow(10 * _SECONDS, attempts=3, schedule_to_close=30 * _SECONDS),
-    # Nothing is touched yet, so a host whose worker is down is said to be down.
-    ports.PREFLIGHT.name: ActivityRow(60 * _SECONDS, attempts=3, schedule_to_start=120 * _SECONDS),
+    # Nothing is touched yet: a host or an engine that is down is said to be down.
+    ports.PREFLIGHT.name: ActivityRow(
+        60 * _SECONDS, attempts=3, schedule_to_start=120 * _SECONDS, final=("docker_unavailable",)
+    ),
     ports.ANALYZE.name: ActivityRow(300 * _SECONDS, attempts=3, heartbeat=_LOST_WORKER),
     ports.PLAN.name: ActivityRow(120 * _SECONDS, attempts=3),
     ports.REVALIDATE.name: ActivityRow(60 * _SECONDS, attempts=3),

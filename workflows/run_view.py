@@ -15,9 +15,10 @@ with workflow.unsafe.imports_passed_through():
     from workflows.models.record import RunRecord
     from workflows.models.request import RunRequest
     from workflows.models.status import RunStatus, StepName, StepStatus
+    from workflows.start_input import TakesOneRequest
 
 
-class RunView:
+class RunView(TakesOneRequest):
     """The run's record, and everybody's view of it."""
 
     def __init__(self, request: RunRequest) -> None:
