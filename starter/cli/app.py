@@ -1,0 +1,54 @@
+"""The command line's table of contents. The worker package adds its commands to the same app."""
+
+from importlib.metadata import version
+from typing import Annotated
+
+import typer
+
+from starter.cli import decide, evidence, look, run
+from starter.cli.session import LocalStack, open_session
+
+__all__ = ["LocalStack", "build_app"]
+
+
+def build_app(local: LocalStack) -> typer.Typer:
+    """The app with every command of an operator.
+
+    Args:
+        local: how ``run --local`` starts a server and a worker inside this process tree.
+    """
+    app = typer.Typer(
+        name="mm-orchestrator",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        rich_markup_mode=None,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+
+    @app.callback()
+    def main(
+        context: typer.Context,
+        show_version: Annotated[
+            bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
+        ] = False,
+    ) -> None:
+        """Repair one broken service of a Docker Compose stack, prove it, or put everything back."""
+        if show_version:
+            typer.echo(f"mm-orchestrator {version('mm-orchestrator')}")
+            raise typer.Exit
+        context.obj = open_session(local)
+
+    app.command("run")(run.run)
+    app.command("list")(look.list_runs)
+    app.command("show")(look.show)
+    app.command("explain")(look.explain)
+    app.command("watch")(look.watch)
+    app.command("plan")(look.plan)
+    app.command("diff")(evidence.diff)
+    app.command("logs")(evidence.logs)
+    app.command("approve")(decide.approve)
+    app.command("reject")(decide.reject)
+    app.command("cancel")(decide.cancel)
+    app.command("artifacts")(evidence.artifacts)
+    return app

@@ -1,0 +1,138 @@
+"""The commands that decide: approve, reject, cancel (SPEC User Story 3)."""
+
+import sys
+from typing import TYPE_CHECKING
+
+import typer
+from rich.text import Text
+
+from starter.cli.exit_codes import ExitCode
+from starter.cli.options import Approver, AsJson, Comment, Reason, RunName, Token, Yes
+from starter.cli.session import Session, session_of
+from starter.evidence import EvidenceFiles, whole_diff
+from starter.rendering.errors import remedy_of
+from starter.rendering.plan import plan_view
+from starter.rendering.text import one_line
+from workflows.errors import OrchestratorError
+from workflows.models.approval import Approval, Verdict
+from workflows.models.plan import ActionPlan
+from workflows.models.status import RunStatus
+
+if TYPE_CHECKING:
+    from starter.client import OrchestratorClient
+
+
+def approve(  # noqa: PLR0913 - a command's options are its parameters
+    context: typer.Context,
+    run: RunName,
+    *,
+    approver: Approver = None,
+    comment: Comment = None,
+    token: Token = None,
+    yes: Yes = False,
+    as_json: AsJson = False,
+) -> None:
+    """Show the plan that waits, ask, and approve exactly that plan."""
+    session = session_of(context)
+
+    async def work() -> int:
+        async with session.client() as client:
+            plan = await _waiting_plan(session, client, run)
+            if not yes and not _agreed(session, plan, run):
+                return ExitCode.NO_RUN
+            answer = await client.approve(
+                run,
+                plan_digest=plan.digest,
+                approver=approver or session.settings.identity,
+                comment=comment,
+                token=token,
+            )
+        return _answered(session, answer, as_json)
+
+    session.execute(work)
+
+
+async def _waiting_plan(session: Session, client: "OrchestratorClient", run: str) -> ActionPlan:
+    record = await client.get(run)
+    if record.status.terminal:
+        raise OrchestratorError("run_already_ended", run=record.run_id, status=record.status)
+    if record.plan is None:
+        raise OrchestratorError("no_plan_yet")
+    if record.status is not RunStatus.AWAITING_APPROVAL:
+        raise OrchestratorError("approval_not_needed")
+    try:
+        diff = (await whole_diff(record, EvidenceFiles(session.settings.state_dir))).decode(errors="replace")
+    except OrchestratorError as error:  # kept on another machine, and too large for the history
+        diff = record.plan.diff
+        session.note(Text(f"Only the beginning of the diff is shown: {one_line(error.message)}"))
+    session.note(plan_view(record.plan, diff=diff))
+    return record.plan
+
+
+def _agreed(session: Session, plan: ActionPlan, run: str) -> bool:
+    if not sys.stdin.isatty():
+        session.note(Text(f"Not approved: without a terminal, say so: mm-orchestrator approve {run} --yes"))
+        return False
+    question = f"Approve plan {one_line(plan.digest[:12])} for {one_line(plan.service)}?"
+    try:
+        agreed = typer.confirm(question, default=False, err=True)
+    except typer.Abort:
+        agreed = False
+    if not agreed:
+        session.note(Text("Not approved; the run goes on waiting."))
+    return agreed
+
+
+def reject(
+    context: typer.Context,
+    run: RunName,
+    *,
+    reason: Reason,
+    approver: Approver = None,
+    token: Token = None,
+    as_json: AsJson = False,
+) -> None:
+    """Reject the plan that waits; the run ends, nothing was written."""
+    session = session_of(context)
+
+    async def work() -> int:
+        if not reason.strip():
+            return session.fail(OrchestratorError("invalid_request", detail="reason: may not be empty"))
+        async with session.client() as client:
+            answer = await client.reject(
+                run, reason=reason, approver=approver or session.settings.identity, token=token
+            )
+        return _answered(session, answer, as_json)
+
+    session.execute(work)
+
+
+def _answered(session: Session, answer: Approval, as_json: bool) -> int:
+    if as_json:
+        session.json(answer)
+    if answer.verdict is Verdict.REFUSED:
+        code = answer.code or "approval_not_needed"
+        session.refuse(code, answer.message or "The attempt was refused.", remedy_of(code))
+        return ExitCode.FAILED
+    if not as_json:
+        digest = f" plan {answer.plan_digest[:12]}" if answer.plan_digest else ""
+        session.answer(
+            Text(f"{answer.verdict}{one_line(digest)} by {one_line(answer.approver or '?')}".strip())
+        )
+    return ExitCode.OK
+
+
+def cancel(context: typer.Context, run: RunName) -> None:
+    """Stop a run; what it changed is put back before it ends."""
+    session = session_of(context)
+
+    async def work() -> int:
+        async with session.client() as client:
+            await client.cancel(run)
+        name = one_line(run)
+        session.answer(
+            Text(f"Cancelling run {name}; what it changed is put back first: mm-orchestrator watch {name}")
+        )
+        return ExitCode.OK
+
+    session.execute(work)

@@ -1,0 +1,100 @@
+"""The commands that only look: list, show, explain, watch, plan."""
+
+from datetime import UTC, datetime
+
+import typer
+from rich.text import Text
+
+from starter.cli.exit_codes import ExitCode, outcome
+from starter.cli.following import follow, showing_progress
+from starter.cli.options import AsJson, Limit, RunName
+from starter.cli.session import Session, session_of
+from starter.rendering.explain import explain_view
+from starter.rendering.plan import plan_view
+from starter.rendering.record import record_view
+from starter.rendering.runs import run_table
+from starter.rendering.text import one_line
+
+
+def list_runs(context: typer.Context, limit: Limit = 20, as_json: AsJson = False) -> None:
+    """List runs, newest first."""
+    session = session_of(context)
+
+    async def work() -> int:
+        async with session.client() as client:
+            records = await client.list(limit)
+        if as_json:
+            session.json(records)
+        else:
+            session.answer(run_table(records))
+        return ExitCode.OK
+
+    session.execute(work)
+
+
+def show(context: typer.Context, run: RunName, as_json: AsJson = False) -> None:
+    """Show everything that is known about a run."""
+    session = session_of(context)
+
+    async def work() -> int:
+        async with session.client() as client:
+            record = await client.get(run)
+        if as_json:
+            session.json(record)
+        else:
+            session.answer(record_view(record, datetime.now(UTC)))
+        return ExitCode.OK
+
+    session.execute(work)
+
+
+def explain(context: typer.Context, run: RunName) -> None:
+    """Explain a run on one screen: what happened, what state is left, what to type."""
+    session = session_of(context)
+
+    async def work() -> int:
+        async with session.client() as client:
+            session.answer(explain_view(await client.get(run)))
+        return ExitCode.OK
+
+    session.execute(work)
+
+
+def watch(context: typer.Context, run: RunName, as_json: AsJson = False) -> None:
+    """Follow a run until it ends; the exit code tells how. Ctrl-C stops watching, not the run."""
+    session = session_of(context)
+    session.execute(lambda: _watch(session, run, as_json))
+
+
+async def _watch(session: Session, run: str, as_json: bool) -> int:
+    async def stop(_: int) -> bool:
+        return True
+
+    async with session.client() as client:
+        with showing_progress(session.err if as_json else session.out) as progress:
+            record = await follow(client.watch(run), progress.show, stop)
+    if record is None:
+        return ExitCode.INTERRUPTED
+    if as_json:
+        session.json(record)
+    elif record.status.terminal:
+        session.answer(Text(), explain_view(record))
+    else:
+        session.note(Text(f"The run goes on: mm-orchestrator watch {one_line(run)}"))
+    return outcome(record.status)
+
+
+def plan(context: typer.Context, run: RunName, as_json: AsJson = False) -> None:
+    """Show a run's plan: steps, evidence, diff and the digest that an approval names."""
+    session = session_of(context)
+
+    async def work() -> int:
+        async with session.client() as client:
+            current = await client.plan(run)
+        if as_json:
+            session.json(current)
+        else:
+            session.answer(plan_view(current))
+        return ExitCode.OK
+
+    session.execute(work)

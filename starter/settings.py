@@ -1,0 +1,54 @@
+"""What a client needs to know from its environment; an empty variable counts as unset."""
+
+import getpass
+import os
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class StarterSettings(BaseSettings):
+    """Where Temporal is, where this machine keeps its runs, and who asks.
+
+    Every field is read from exactly one environment variable (its alias) and may be given by name in code.
+    """
+
+    model_config = SettingsConfigDict(
+        env_ignore_empty=True, extra="ignore", frozen=True, populate_by_name=True, env_file=None
+    )
+
+    temporal_address: str | None = Field(default=None, validation_alias="TEMPORAL_ADDRESS")
+    """``host:port``; None: what a running ``mm-orchestrator dev`` wrote down, else localhost:7233."""
+    temporal_namespace: str = Field(default="default", validation_alias="TEMPORAL_NAMESPACE")
+    configured_state_dir: Path | None = Field(default=None, validation_alias="MM_ORCHESTRATOR_STATE_DIR")
+    xdg_state_home: Path | None = Field(default=None, validation_alias="XDG_STATE_HOME")
+    user: str | None = Field(default=None, validation_alias="MM_ORCHESTRATOR_USER")
+    """Who asks and approves, where a command does not say; None: the operating system's user."""
+
+    debug: str | None = Field(default=None, validation_alias="MM_ORCHESTRATOR_DEBUG")
+    """Anything: an unexpected error shows its traceback."""
+
+    @property
+    def state_dir(self) -> Path:
+        """The state directory: configured, else /var/lib for root, else the XDG state directory."""
+        if self.configured_state_dir is not None:
+            return self.configured_state_dir.expanduser().absolute()
+        if os.geteuid() == 0:
+            return Path("/var/lib/mm-orchestrator")
+        xdg = self.xdg_state_home
+        # The XDG specification: a relative path there is invalid and must be ignored.
+        base = xdg if xdg is not None and xdg.is_absolute() else Path.home() / ".local" / "state"
+        return base / "mm-orchestrator"
+
+    @property
+    def identity(self) -> str:
+        """Who this person is to the orchestrator (SPEC FR-009): self-asserted, policy decides what counts."""
+        return self.user or _os_user()
+
+
+def _os_user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):  # a uid without a passwd entry, as in many containers
+        return f"uid:{os.getuid()}"
