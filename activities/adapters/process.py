@@ -113,6 +113,8 @@ async def stream(
         raise
     finally:
         children.clear(record)
+        if process.stdin is not None:  # an open end would outlive the event loop
+            process.stdin.close()
 
 
 async def _pump(process: Process, sink: Callable[[bytes], None]) -> None:
