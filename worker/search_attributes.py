@@ -45,7 +45,9 @@ async def register_search_attributes(client: Client) -> tuple[str, ...]:
     """
     operator = client.operator_service
     try:
-        listed = await operator.list_search_attributes(ListSearchAttributesRequest(namespace=client.namespace))
+        listed = await operator.list_search_attributes(
+            ListSearchAttributesRequest(namespace=client.namespace)
+        )
     except RPCError as error:
         return (f"The search attributes of namespace {client.namespace} cannot be listed: {error.message}",)
     known = dict(listed.custom_attributes)

@@ -64,7 +64,8 @@ async def client() -> AsyncIterator[Client]:
 
 async def _run(client: Client, args: list[RawValue]) -> object:
     return await asyncio.wait_for(
-        client.execute_workflow("test.EchoRequest", args=args, id=f"mm:{uuid4()}", task_queue=QUEUE), timeout=10
+        client.execute_workflow("test.EchoRequest", args=args, id=f"mm:{uuid4()}", task_queue=QUEUE),
+        timeout=10,
     )
 
 
@@ -87,7 +88,10 @@ async def test_bad_input_fails_the_run_at_once(client: Client, args: list[RawVal
 @pytest.mark.asyncio(loop_scope="module")
 async def test_good_input_passes(client: Client) -> None:
     """One object runs; a field nobody knows is kept to be reported."""
-    assert await _run(client, [_json('{"instruction": "repair api", "colour": "blue"}')]) == "repair api ['colour']"
+    assert (
+        await _run(client, [_json('{"instruction": "repair api", "colour": "blue"}')])
+        == "repair api ['colour']"
+    )
 
 
 @pytest.mark.asyncio(loop_scope="module")

@@ -1,0 +1,68 @@
+"""Where Temporal is: TEMPORAL_ADDRESS, else a running ``mm-orchestrator dev``, else localhost:7233.
+
+``dev`` and ``run --local`` write ``dev.json`` into the state directory while their embedded server
+runs, and hold a lock beside it. The lock tells whether the file is live: a killed process leaves the
+file behind, never the lock.
+"""
+
+import fcntl
+import os
+from pathlib import Path
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from starter.settings import StarterSettings
+
+DEFAULT_ADDRESS: Final = "localhost:7233"
+LOCK_NAME: Final = "embedded.lock"
+STACK_NAME: Final = "dev.json"
+
+
+class EmbeddedStack(BaseModel):
+    """What ``dev.json`` says about a running embedded server."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+    address: str
+    """``host:port`` of the server."""
+    ui: str
+    """URL of the Web UI."""
+    namespace: str
+    task_queue: str
+    pid: int
+    """Process id of the ``mm-orchestrator`` that runs it."""
+    command: str
+    """``dev`` or ``run --local``."""
+
+
+def live_stack(state_dir: Path) -> EmbeddedStack | None:
+    """The embedded stack that runs on this state directory now, if any."""
+    if not _is_locked(state_dir / LOCK_NAME):
+        return None
+    try:
+        return EmbeddedStack.model_validate_json((state_dir / STACK_NAME).read_bytes())
+    except (OSError, ValidationError):  # it is just starting, or belongs to another version
+        return None
+
+
+def resolve_address(settings: StarterSettings) -> str:
+    """``host:port`` to connect to."""
+    if settings.temporal_address is not None:
+        return settings.temporal_address
+    stack = live_stack(settings.state_dir)
+    return stack.address if stack is not None else DEFAULT_ADDRESS
+
+
+def _is_locked(path: Path) -> bool:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

@@ -1,0 +1,98 @@
+"""Errors of the catalogue as Temporal carries them, and a line in the log for each step.
+
+The workflow reads ``details[0]`` as a ``StepFailure``; the type is the catalogue's code. What is not in
+the catalogue becomes ``internal_error`` with one masked, short line: the stack trace goes to the log,
+not into the history (invariant I5).
+"""
+
+import logging
+import time
+from typing import Any, Final
+
+import structlog
+from temporalio import activity
+from temporalio.exceptions import ApplicationError, FailureError
+from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+
+from worker.telemetry import Mask
+from workflows.errors import OrchestratorError
+from workflows.models.failure import StepFailure
+from workflows.models.status import StepName
+from workflows.ports import PORTS, LocateInput, RunRef
+
+_log = logging.getLogger("mm_orchestrator.step")
+_STEP_OF: Final = {port.name: port.step for port in PORTS}
+_SHOWN_CHARACTERS: Final = 300
+
+
+class ErrorMapping(Interceptor):
+    """Worker interceptor around every activity.
+
+    Args:
+        mask: masks secrets in the text of an unexpected error.
+    """
+
+    def __init__(self, mask: Mask) -> None:
+        self._mask = mask
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002
+        """Wrap the SDK's own handling."""
+        return _MappedActivity(next, self._mask)
+
+
+class _MappedActivity(ActivityInboundInterceptor):
+    def __init__(self, next: ActivityInboundInterceptor, mask: Mask) -> None:  # noqa: A002 - the SDK's name
+        super().__init__(next)
+        self._mask = mask
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - the SDK's name
+        info = activity.info()
+        step = _STEP_OF.get(info.activity_type, StepName.PREFLIGHT)
+        with structlog.contextvars.bound_contextvars(
+            **_run_of(input.args), step=info.activity_type, attempt=info.attempt
+        ):
+            started = time.monotonic()
+            _log.info("step started")
+            failure: ApplicationError
+            try:
+                result = await super().execute_activity(input)
+            except OrchestratorError as error:
+                _log.warning("step failed: %s", error, extra={"code": error.code, "seconds": _since(started)})
+                failure = to_application_error(error, step)
+            except FailureError:
+                raise
+            except Exception as error:  # noqa: BLE001 - the border: whatever it is, the run must hear of it
+                _log.exception("step failed unexpectedly", extra={"seconds": _since(started)})
+                failure = to_application_error(self._unexpected(error), step)
+            else:
+                _log.info("step done", extra={"seconds": _since(started)})
+                return result
+        raise failure
+
+    def _unexpected(self, error: Exception) -> OrchestratorError:
+        return OrchestratorError("internal_error", detail=brief(error, self._mask))
+
+
+def to_application_error(error: OrchestratorError, step: StepName) -> ApplicationError:
+    """The error as Temporal carries it: type is the code, the first detail a ``StepFailure``."""
+    carried = StepFailure(failure=error.failure(step), artifacts=error.artifacts, warnings=error.warnings)
+    return ApplicationError(error.message, carried, type=error.code, non_retryable=not error.retryable)
+
+
+def brief(error: BaseException, mask: Mask) -> str:
+    """One masked line of at most 300 characters that names an unexpected error."""
+    text = " ".join(mask(str(error)).split())
+    named = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return named if len(named) <= _SHOWN_CHARACTERS else named[: _SHOWN_CHARACTERS - 1] + "…"
+
+
+def _run_of(args: Any) -> dict[str, object]:
+    job = args[0] if args else None
+    if isinstance(job, LocateInput):
+        return {"run_id": job.run_id}
+    run = getattr(job, "run", None)
+    return {"run_id": run.run_id, "round": run.round} if isinstance(run, RunRef) else {}
+
+
+def _since(started: float) -> float:
+    return round(time.monotonic() - started, 3)

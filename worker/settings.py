@@ -1,0 +1,106 @@
+"""What the worker needs to know from its environment; an empty variable counts as unset."""
+
+import os
+import re
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Final, Literal
+
+from pydantic import AfterValidator, AliasChoices, Field, ValidationError
+
+from starter.settings import StarterSettings
+from workflows.errors import OrchestratorError
+
+DEFAULT_TASK_QUEUE: Final = "mm.orchestrator"
+_STATSD_PREFIX: Final = "moonmind.orchestrator"
+_STATSD_HOST: Final = AliasChoices("ORCHESTRATOR_STATSD_HOST", "SPEC_WORKFLOW_METRICS_HOST", "STATSD_HOST")
+_STATSD_PORT: Final = AliasChoices("ORCHESTRATOR_STATSD_PORT", "SPEC_WORKFLOW_METRICS_PORT", "STATSD_PORT")
+
+
+class LogFormat(StrEnum):
+    """How log lines look; ``auto`` is console on a terminal, else JSON."""
+
+    AUTO = "auto"
+    CONSOLE = "console"
+    JSON = "json"
+
+
+def _absolute(path: Path) -> Path:
+    path = path.expanduser()
+    if not path.is_absolute():
+        raise ValueError("the path must be absolute")
+    return path
+
+
+AbsolutePath = Annotated[Path, AfterValidator(_absolute)]
+QueueName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=200)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class WorkerSettings(StarterSettings):
+    """The starter's settings, and what only a worker has: policy, host, queues, logs, metrics."""
+
+    configured_policy: AbsolutePath | None = Field(default=None, validation_alias="MM_ORCHESTRATOR_POLICY")
+    host: QueueName | None = Field(default=None, validation_alias="MM_ORCHESTRATOR_HOST")
+    """The Docker host this worker serves; None: the Docker daemon's Name."""
+    task_queue: QueueName = Field(default=DEFAULT_TASK_QUEUE, validation_alias="MM_ORCHESTRATOR_TASK_QUEUE")
+    """Queue of the workflow; the activities of a host are on ``<task queue>.<host>``."""
+    graceful_shutdown_seconds: Annotated[float, Field(ge=0, le=3600)] = Field(
+        default=8.0, validation_alias="MM_ORCHESTRATOR_GRACEFUL_SHUTDOWN_SECONDS"
+    )
+    """How long running steps may go on at a stop; shorter than the container's stop grace period."""
+    log_level: Literal["debug", "info", "warning", "error"] = Field(
+        default="info", validation_alias="MM_ORCHESTRATOR_LOG_LEVEL"
+    )
+    log_format: LogFormat = Field(default=LogFormat.AUTO, validation_alias="MM_ORCHESTRATOR_LOG_FORMAT")
+    deployment_lock_dir: AbsolutePath | None = Field(
+        default=None, validation_alias="MOONMIND_DEPLOYMENT_LOCK_DIR"
+    )
+    """Where MoonMind's deployment updater keeps its locks, which are honoured."""
+    statsd_host: str | None = Field(default=None, validation_alias=_STATSD_HOST)
+    statsd_port: Port = Field(default=8125, validation_alias=_STATSD_PORT)
+    statsd_prefix: str = Field(default=_STATSD_PREFIX, validation_alias="SPEC_WORKFLOW_METRICS_PREFIX")
+    statsd_enabled: bool = Field(default=True, validation_alias="SPEC_WORKFLOW_METRICS_ENABLED")
+
+    @property
+    def policy_path(self) -> Path | None:
+        """The policy file; None where none is named and the state directory holds none."""
+        if self.configured_policy is not None:
+            return self.configured_policy
+        default = self.state_dir / "policy.yaml"
+        return default if default.exists() else None
+
+    def host_queue(self, host: str) -> str:
+        """Task queue of the activities of one Docker host."""
+        return f"{self.task_queue}.{queue_word(host)}"
+
+
+def queue_word(host: str) -> str:
+    """A host's name as part of a queue's name."""
+    return re.sub(r"[^A-Za-z0-9._-]", "-", host)
+
+
+def load_settings() -> WorkerSettings:
+    """Read the environment.
+
+    Raises:
+        OrchestratorError: ``settings_invalid`` naming each variable that is wrong, never its value.
+    """
+    try:
+        return WorkerSettings()
+    except ValidationError as error:
+        raise OrchestratorError("settings_invalid", detail=_describe(error)) from None
+
+
+def _describe(error: ValidationError) -> str:
+    problems = error.errors(include_input=False, include_url=False, include_context=False)
+    return "; ".join(f"{_set_variable(str(problem['loc'][0]))}: {problem['msg']}" for problem in problems)
+
+
+def _set_variable(first: str) -> str:
+    """Of the variables that stand for one setting, the one that is set and so the one to correct."""
+    for field in WorkerSettings.model_fields.values():
+        alias = field.validation_alias
+        if isinstance(alias, AliasChoices) and alias.choices[0] == first:
+            return next((str(name) for name in alias.choices if os.environ.get(str(name))), first)
+    return first
