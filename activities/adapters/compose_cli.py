@@ -14,6 +14,21 @@ VERSION_ARGV: tuple[str, ...] = ("docker", "compose", "version", "--short")
 
 
 @dataclass(frozen=True)
+class UpFlags:
+    """How an ``up`` differs from the usual one."""
+
+    force_recreate: bool = False
+    """Also where image and configuration are the same."""
+    renew_anon_volumes: bool = False
+    """Do not carry the old container's anonymous volumes over; they stay behind, unused."""
+    no_start: bool = False
+    """Create only, for a service that was stopped."""
+
+
+PLAIN_UP = UpFlags()
+
+
+@dataclass(frozen=True)
 class ComposeCli:
     """The commands this project needs, for one Compose project."""
 
@@ -35,41 +50,32 @@ class ComposeCli:
         """Names of all services, one per line."""
         return self._compose("config", "--services", profiles=("*",))
 
+    def active_services(self) -> list[str]:
+        """Names of the services that a plain ``up`` would start, one per line."""
+        return self._compose("config", "--services")
+
     def build(self, service: str) -> list[str]:
         """Build one service's image (SPEC FR-005)."""
         return self._compose("build", service)
 
-    def up(
-        self,
-        service: str,
-        scale: int,
-        *,
-        force_recreate: bool = False,
-        renew_anon_volumes: bool = False,
-        no_start: bool = False,
-    ) -> list[str]:
+    def up(self, service: str, scale: int, flags: UpFlags = PLAIN_UP) -> list[str]:
         """Replace one service's containers and nobody else's (SPEC FR-006, I3).
 
-        Nothing is built or pulled on the way: what runs afterwards is the image that is there.
-
-        Args:
-            service: the only service that is touched.
-            scale: replicas; Compose falls back to one without it.
-            force_recreate: also where image and configuration are the same.
-            renew_anon_volumes: do not carry the old container's anonymous volumes over.
-            no_start: create only, for a service that was stopped.
+        Nothing is built or pulled on the way: what runs afterwards is the image that is there. Replicas
+        are always named; Compose falls back to one without ``--scale``.
         """
-        flags = ["--no-start"] if no_start else ["--detach"]
-        flags += ["--no-deps", "--no-build", "--pull", "never", "--scale", f"{service}={scale}"]
-        if force_recreate:
-            flags.append("--force-recreate")
-        if renew_anon_volumes:
-            flags.append("--renew-anon-volumes")
-        return self._compose("up", *flags, service)
+        argv = ["--no-start"] if flags.no_start else ["--detach"]
+        argv += ["--no-deps", "--no-build", "--pull", "never", "--scale", f"{service}={scale}"]
+        if flags.force_recreate:
+            argv.append("--force-recreate")
+        if flags.renew_anon_volumes:
+            argv.append("--renew-anon-volumes")
+        return self._compose("up", *argv, service)
 
-    def up_dry_run(self) -> list[str]:
-        """What a plain ``up`` would do, changing nothing and asking no registry."""
-        return self._compose("up", "--detach", "--dry-run", "--no-build", "--pull", "never")
+    def up_dry_run(self, service: str | None = None) -> list[str]:
+        """What a plain ``up`` would do, changing nothing and asking no registry; or of one service only."""
+        flags = ["--detach", "--dry-run", "--no-build", "--pull", "never"]
+        return self._compose("up", *flags, *(["--no-deps", service] if service else []))
 
     def _compose(self, command: str, *arguments: str, profiles: Sequence[str] | None = None) -> list[str]:
         project = self.project

@@ -1,0 +1,178 @@
+"""Runs Compose for one project and reads its answers; Compose's own words are quoted in every error."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from packaging.version import Version
+
+from activities.adapters import process
+from activities.adapters.compose_cli import PLAIN_UP, VERSION_ARGV, ComposeCli, UpFlags
+from activities.adapters.compose_model import ComposeModel, parse_model
+from activities.adapters.compose_secrets import secrets_in_config
+from activities.adapters.process import ChildRegistry, Completed
+from activities.adapters.redaction import Redactor
+from workflows.errors import OrchestratorError
+from workflows.models.target import ComposeProject
+
+Sink = Callable[[bytes], None]
+
+READ_SECONDS = 30.0
+_QUOTED_CHARACTERS = 800
+_PASSED_ON: tuple[str, ...] = (
+    "PATH", "HOME", "USER", "LOGNAME", "TMPDIR", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME",
+    "DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG", "DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY",
+    "BUILDX_CONFIG", "BUILDX_BUILDER", "SSH_AUTH_SOCK", "SSL_CERT_FILE", "SSL_CERT_DIR",
+)  # fmt: skip
+_FIXED = {"LC_ALL": "C.UTF-8", "COMPOSE_MENU": "0", "DOCKER_CLI_HINTS": "false", "NO_COLOR": "1"}
+_UNSET = re.compile(r'The \\?"([^"\\]+)\\?" variable is not set')
+_LOG_LINE = re.compile(r'^time="[^"]*" level=(?:warning|info|debug)\b')
+_DRY_RUN_LINE = re.compile(r"^\s*DRY-RUN MODE -\s+Container (?P<name>\S+)\s+(?P<what>\S.*?)\s*$")
+_RENAMED = re.compile(r"^[0-9a-f]{12}_")
+_NO_CHANGE = frozenset({"Running", "Waiting", "Healthy", "Exited", "Skipped"})
+
+
+@dataclass(frozen=True)
+class ComposeRunner:
+    """Compose with a whitelisted environment: no variable of the worker leaks into a project."""
+
+    environment: Mapping[str, str]
+    """The worker's environment; only named variables of it are passed on."""
+
+    async def version(self) -> Version:
+        """The plugin's version.
+
+        Raises:
+            OrchestratorError: ``compose_missing``, ``docker_unavailable``.
+        """
+        done = await self._run(list(VERSION_ARGV), None)
+        number = re.search(r"\d+\.\d+\.\d+", done.stdout)
+        if done.returncode != 0 or number is None:
+            detail = (done.stderr or done.stdout).strip()[:300]
+            raise OrchestratorError("compose_missing", detail=detail)
+        return Version(number.group())
+
+    async def model(self, project: ComposeProject) -> ComposeModel:
+        """What Compose makes of the project's files.
+
+        Raises:
+            OrchestratorError: ``compose_invalid`` with Compose's own message.
+        """
+        done = await self._read(ComposeCli(project).config(), project)
+        unset = tuple(sorted(set(_UNSET.findall(done.stderr))))
+        secrets = secrets_in_config(done.stdout, self._environment_of(project))
+        return parse_model(done.stdout, unset, secrets)
+
+    async def config_hash(self, project: ComposeProject, service: str) -> str:
+        """The hash of one service's configuration, comparable with its containers' label.
+
+        Raises:
+            OrchestratorError: ``compose_invalid``.
+        """
+        done = await self._read(ComposeCli(project).config_hash(service), project)
+        return done.stdout.split()[-1] if done.stdout.split() else ""
+
+    async def dry_run_changes(self, project: ComposeProject) -> frozenset[str]:
+        """Services that a plain ``up`` would create, recreate, start or remove containers of (I3).
+
+        One service that cannot be created at all (its image is gone) ends Compose's whole dry run; then
+        each service is asked for by itself.
+
+        Raises:
+            OrchestratorError: ``compose_invalid``.
+        """
+        model = await self.model(project)
+        cli = ComposeCli(project)
+        whole = await self._run(cli.up_dry_run(), project)
+        if whole.returncode == 0:
+            return changed_services(_printed(whole), model)
+        active = set((await self._read(cli.active_services(), project)).stdout.split())
+        changed: set[str] = set()
+        for name in sorted(active):
+            single = await self._run(cli.up_dry_run(name), project)
+            changed |= {name} if single.returncode != 0 else changed_services(_printed(single), model)
+        return frozenset(changed)
+
+    async def build(self, project: ComposeProject, service: str, sink: Sink, children: ChildRegistry) -> int:
+        """Build one service's image; output reaches ``sink`` while it runs (SPEC FR-005)."""
+        return await self._stream(ComposeCli(project).build(service), project, sink, children)
+
+    async def up(
+        self,
+        project: ComposeProject,
+        service: str,
+        scale: int,
+        *,
+        sink: Sink,
+        children: ChildRegistry,
+        flags: UpFlags = PLAIN_UP,
+    ) -> int:
+        """Replace one service's containers; see ``ComposeCli.up``. Returns the exit code."""
+        argv = ComposeCli(project).up(service, scale, flags)
+        return await self._stream(argv, project, sink, children)
+
+    async def _read(self, argv: list[str], project: ComposeProject) -> Completed:
+        done = await self._run(argv, project)
+        if done.returncode != 0:
+            raise OrchestratorError("compose_invalid", detail=complaint(done.stderr or done.stdout))
+        return done
+
+    async def _run(self, argv: list[str], project: ComposeProject | None) -> Completed:
+        try:
+            return await process.run(
+                argv,
+                cwd=_directory(project),
+                env=self._environment_of(project),
+                timeout_seconds=READ_SECONDS,
+            )
+        except FileNotFoundError as error:
+            detail = "there is no docker command on the PATH"
+            raise OrchestratorError("compose_missing", detail=detail) from error
+        except TimeoutError as error:
+            detail = f"docker compose gave no answer within {READ_SECONDS:g} s"
+            raise OrchestratorError("docker_unavailable", detail=detail) from error
+
+    async def _stream(
+        self, argv: list[str], project: ComposeProject, sink: Sink, children: ChildRegistry
+    ) -> int:
+        env = self._environment_of(project)
+        return await process.stream(argv, cwd=_directory(project), env=env, sink=sink, children=children)
+
+    def _environment_of(self, project: ComposeProject | None) -> dict[str, str]:
+        """PWD is the project's directory, as in the shell of whoever deployed it."""
+        named = project.environment if project else ()
+        passed = {name: self.environment[name] for name in (*_PASSED_ON, *named) if name in self.environment}
+        return {**passed, **_FIXED, "PWD": _directory(project)}
+
+
+def changed_services(output: str, model: ComposeModel) -> frozenset[str]:
+    """The services whose containers a dry run would touch, from what it printed."""
+    changed = set()
+    for line in output.splitlines():
+        match = _DRY_RUN_LINE.match(line)
+        if match and match["what"] not in _NO_CHANGE:
+            changed.add(_service_of(_RENAMED.sub("", match["name"]), model))
+    return frozenset(changed)
+
+
+def _service_of(container: str, model: ComposeModel) -> str:
+    for service in model.services.values():
+        numbered = re.fullmatch(rf"{re.escape(model.name)}[-_]{re.escape(service.name)}[-_]\d+", container)
+        if numbered or service.container_name == container:
+            return service.name
+    return container  # an orphan: named as it is
+
+
+def complaint(stderr: str) -> str:
+    """Compose's own message without its warnings, masked and cut to a quotable length."""
+    lines = [line.strip() for line in stderr.splitlines() if line.strip() and not _LOG_LINE.match(line)]
+    return Redactor(()).text("; ".join(lines))[-_QUOTED_CHARACTERS:] or "no message"
+
+
+def _printed(done: Completed) -> str:
+    return f"{done.stdout}\n{done.stderr}"
+
+
+def _directory(project: ComposeProject | None) -> str:
+    return project.working_dir if project and Path(project.working_dir).is_dir() else "/"
