@@ -25,6 +25,7 @@ from workflows.models.snapshot import ContainerState, NeighbourProof, ServiceSna
 from workflows.models.target import Target
 
 FIRST_EPOCH = 1
+_TOMBSTONE = b'{"never_opened": true}'
 
 
 class JournalEntry(Model):
@@ -66,6 +67,12 @@ class Journal(Model):
     neighbours: tuple[ContainerState, ...] = ()
     dry_run_before: tuple[str, ...] = ()
     """Services that a plain ``up`` would have changed before this run."""
+    networks_before: tuple[str, ...] = ()
+    """Names of the project's networks before this run."""
+    volumes_before: tuple[str, ...] = ()
+    """Names of the project's volumes before this run."""
+    volumes_made: tuple[str, ...] = ()
+    """Volumes that this run's own containers brought, noted before those containers are removed."""
     previous_image_id: str | None = None
     """What the target's containers ran."""
     tag_image_id: str | None = None
@@ -131,8 +138,24 @@ class JournalStore:
         try:
             write_once(directory / "journal.json", _encode(journal))
         except FileExistsError:
-            return self.read(journal.run_id, journal.generation)
+            found = self.find(journal.run_id, journal.generation)
+            if found is None:  # forbidden meanwhile
+                raise OrchestratorError("journal_settled", by="rollback", run_id=journal.run_id) from None
+            return found
         return journal
+
+    def forbid(self, run_id: str, generation: int) -> bool:
+        """Make sure that no journal can be opened for this run any more; False where there is one.
+
+        A rollback that finds nothing written must not be followed by a late patch step.
+        """
+        directory = self._directory(run_id, generation)
+        make_directory(directory)
+        try:
+            write_once(directory / "journal.json", _TOMBSTONE)
+        except FileExistsError:
+            return self.find(run_id, generation) is None
+        return True
 
     def read(self, run_id: str, generation: int = 1) -> Journal:
         """The journal as it is now."""
@@ -207,6 +230,13 @@ class JournalStore:
         with short_lock(self._existing(guard.run_id, guard.generation) / "edit.lock"):
             return self._save(guard.check(), rollback=outcome, proof=proof)
 
+    def record_volumes(self, guard: Guard, names: tuple[str, ...]) -> Journal:
+        """Note volumes that this run's containers brought, before those containers go."""
+        with short_lock(self._existing(guard.run_id, guard.generation) / "edit.lock"):
+            journal = guard.check()
+            made = tuple(sorted({*journal.volumes_made, *names}))
+            return journal if made == journal.volumes_made else self._save(journal, volumes_made=made)
+
     def settle(self, guard: Guard, *, by: str, outcome: str) -> Journal:
         """End the journal; settling it again the same way changes nothing."""
         with short_lock(self._existing(guard.run_id, guard.generation) / "edit.lock"):
@@ -280,7 +310,8 @@ def _encode(journal: Journal) -> bytes:
 
 def _decode(path: Path) -> Journal | None:
     try:
-        return Journal.model_validate_json(path.read_bytes())
+        data = path.read_bytes()
+        return None if data == _TOMBSTONE else Journal.model_validate_json(data)
     except FileNotFoundError:
         return None
     except (OSError, ValidationError, ValueError) as error:

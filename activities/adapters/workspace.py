@@ -198,7 +198,7 @@ def _read_at(directory: int, name: str) -> FileImage:
     try:
         fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
     except FileNotFoundError:
-        return FileImage(data=None)
+        return _absent_in(directory)
     with os.fdopen(fd, "rb") as stream:
         status = os.fstat(fd)
         return FileImage(stream.read(), stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
@@ -210,6 +210,14 @@ def _own_link(directory: int, name: str, inode: int) -> int:
         temporary = os.stat(_TEMPORARY.format(name=name), dir_fd=directory, follow_symlinks=False)
         return int(temporary.st_ino == inode)
     return 0
+
+
+def _absent_in(directory: int) -> FileImage:
+    """No file; one that root makes there belongs to whoever owns the directory."""
+    if os.geteuid() != 0:
+        return FileImage(data=None, uid=os.geteuid(), gid=os.getegid())
+    status = os.fstat(directory)
+    return FileImage(data=None, uid=status.st_uid, gid=status.st_gid)
 
 
 def _write_temporary(directory: int, temporary: str, name: str, image: FileImage) -> None:

@@ -117,6 +117,28 @@ def test_unsettled_are_listed_by_project(store: JournalStore, tmp_path: Path) ->
     assert [j.run_id for j in store.unsettled()] == ["b", "c"]
 
 
+def test_a_rollback_that_finds_nothing_shuts_the_door(store: JournalStore, tmp_path: Path) -> None:
+    """A patch step that comes late cannot open a journal, so it cannot write."""
+    assert store.forbid("run-1", 1)
+    assert store.forbid("run-1", 1)
+    with pytest.raises(OrchestratorError, match="journal_settled"):
+        store.open(journal(tmp_path))
+    assert store.find("run-1") is None
+    assert store.all() == ()
+    store.open(journal(tmp_path, "run-2"))
+    assert not store.forbid("run-2", 1)
+    assert store.find("run-2") is not None
+
+
+def test_volumes_are_noted_before_their_containers_go(store: JournalStore, tmp_path: Path) -> None:
+    """A rollback that is killed in between still knows what this run made."""
+    store.open(journal(tmp_path))
+    guard = store.guard("run-1", 1, 1)
+    store.record_volumes(guard, ("b",))
+    assert store.record_volumes(guard, ("a", "b")).volumes_made == ("a", "b")
+    assert store.read("run-1").volumes_made == ("a", "b")
+
+
 def test_missing_and_damaged(store: JournalStore, tmp_path: Path) -> None:
     """Both have a code; a damaged journal is never taken for a settled one."""
     with pytest.raises(OrchestratorError, match="journal_missing"):
