@@ -11,7 +11,7 @@ from starter.cli.exit_codes import ExitCode
 from starter.cli.options import AsJson, Download, RunName
 from starter.cli.session import Session, session_of
 from starter.evidence import EvidenceFiles, whole_diff
-from starter.rendering.evidence import artifact_table
+from starter.rendering.evidence import ArtifactTable
 from starter.rendering.plan import diff_text
 from starter.rendering.text import exact_but_safe, log_lines, one_line, size
 from workflows.errors import OrchestratorError
@@ -109,7 +109,7 @@ def artifacts(
         if as_json:
             session.json(record.artifacts)
         elif download is None:
-            session.answer(artifact_table(record.artifacts))
+            session.answer(ArtifactTable(record.artifacts))
         if download is None:
             return ExitCode.OK
         return await _download(session, record.artifacts, record.run_id, download)

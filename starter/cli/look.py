@@ -12,7 +12,7 @@ from starter.cli.session import Session, session_of
 from starter.rendering.explain import explain_view
 from starter.rendering.plan import plan_view
 from starter.rendering.record import record_view
-from starter.rendering.runs import run_table
+from starter.rendering.runs import RunTable
 from starter.rendering.text import one_line
 
 
@@ -26,7 +26,7 @@ def list_runs(context: typer.Context, limit: Limit = 20, as_json: AsJson = False
         if as_json:
             session.json(records)
         else:
-            session.answer(run_table(records))
+            session.answer(RunTable(records))
         return ExitCode.OK
 
     session.execute(work)

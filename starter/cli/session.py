@@ -137,11 +137,11 @@ def put(target: Console, *renderables: RenderableType) -> None:
     """Print; without a terminal no line carries the spaces that pad a table."""
     if target.is_terminal:
         for renderable in renderables:
-            target.print(renderable)
+            target.print(renderable, crop=False)
         return
     with target.capture() as captured:
         for renderable in renderables:
-            target.print(renderable)
+            target.print(renderable, crop=False)
     lines = captured.get().split("\n")
     target.file.write("\n".join(line.rstrip() for line in lines))
     target.file.flush()

@@ -3,6 +3,7 @@
 import shlex
 
 from rich.console import Group, RenderableType
+from rich.padding import Padding
 from rich.text import Text
 
 from starter.rendering.style import heading, said, status
@@ -21,16 +22,20 @@ def explain_view(record: RunRecord) -> RenderableType:
     title = Text.assemble("Run ", said(record.run_id), ": ", status(record.status))
     if record.code and record.code != record.status:
         title.append(f" ({one_line(record.code)})")
-    sections = (
-        ("What happened", what_happened(record)),
-        ("What state is left", state_left(record)),
-        ("What to type", what_to_type(record)),
-        ("What is not undone", not_undone(record)),
+    return Group(
+        title,
+        *_section("What happened", what_happened(record)),
+        *_section("What state is left", state_left(record)),
+        *_section("What to type", what_to_type(record), breakable=False),
+        *_section("What is not undone", not_undone(record)),
     )
-    parts: list[RenderableType] = [title]
-    for name, lines in sections:
-        parts += [Text(), heading(name), *(Text(f"  {line}") for line in lines)]
-    return Group(*parts)
+
+
+def _section(name: str, lines: list[str], *, breakable: bool = True) -> list[RenderableType]:
+    """A command is left to the terminal to wrap, so that it can be copied in one piece."""
+    if breakable:
+        return [Text(), heading(name), *(Padding(Text(line), (0, 0, 0, 2)) for line in lines)]
+    return [Text(), heading(name), *(Text(f"  {line}", no_wrap=True, overflow="ignore") for line in lines)]
 
 
 def what_happened(record: RunRecord) -> list[str]:
@@ -42,7 +47,7 @@ def what_happened(record: RunRecord) -> list[str]:
         lines.append(f"Plan: {one_line(record.plan.summary, 200)}")
     failure = record.failure
     if failure is not None:
-        lines.append(f"{failure.step} ended it: {failure.code}: {one_line(failure.message, 400)}")
+        lines.append(f"{failure.code} in step {failure.step}: {one_line(failure.message, 400)}")
         if failure.artifacts:
             lines.append(f"Shown by: {one_line(', '.join(failure.artifacts))}")
     elif record.summary:

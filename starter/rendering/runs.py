@@ -1,30 +1,47 @@
-"""Many runs as a table, newest first (SPEC User Story 2)."""
+"""Many runs, newest first: a line each where there is room, else two (SPEC User Story 2)."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
-from rich.console import RenderableType
+from rich.console import Console, ConsoleOptions, RenderResult
 from rich.table import Table
 from rich.text import Text
 
 from starter.rendering.style import said, status
-from starter.rendering.text import seconds, when
+from starter.rendering.text import one_line, seconds, when
 from workflows.models.record import RunRecord
 
+ONE_LINE_WIDTH = 120
+"""Columns from which on a run fits a line."""
 
-def run_table(records: Sequence[RunRecord]) -> RenderableType:
+
+@dataclass(frozen=True)
+class RunTable:
     """Run id, status, service, start, duration and instruction; the id is never cut."""
-    if not records:
-        return Text('No runs yet. Start one: mm-orchestrator run SERVICE "INSTRUCTION"')
+
+    records: Sequence[RunRecord]
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        """Choose by the room there is."""
+        if not self.records:
+            yield Text('No runs yet. Start one: mm-orchestrator run SERVICE "INSTRUCTION"')
+        elif options.max_width >= ONE_LINE_WIDTH:
+            yield _table(self.records)
+        else:
+            yield from (_two_lines(record) for record in self.records)
+
+
+def _table(records: Sequence[RunRecord]) -> Table:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
-    table.add_column("RUN", no_wrap=True, min_width=36)
-    table.add_column("STATUS", no_wrap=True, min_width=17)
-    table.add_column("SERVICE", overflow="fold", min_width=7)
+    for name in ("RUN", "STATUS"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("SERVICE", overflow="fold")
     table.add_column("CREATED", no_wrap=True)
     table.add_column("TOOK", no_wrap=True, justify="right")
-    table.add_column("INSTRUCTION", overflow="fold", min_width=11)
+    table.add_column("INSTRUCTION", overflow="fold")
     for record in records:
         table.add_row(
-            Text(record.run_id),
+            said(record.run_id),
             status(record.status),
             said(record.service or "-"),
             Text(when(record.created_at)),
@@ -32,6 +49,13 @@ def run_table(records: Sequence[RunRecord]) -> RenderableType:
             said(record.instruction, limit=200),
         )
     return table
+
+
+def _two_lines(record: RunRecord) -> Text:
+    text = Text(overflow="fold")
+    text.append_text(said(record.run_id)).append("  ").append_text(status(record.status))
+    text.append(f"  {when(record.created_at)}  {_took(record)}")
+    return text.append(f"\n    {one_line(record.service or '-')}: {one_line(record.instruction, 200)}")
 
 
 def _took(record: RunRecord) -> str:
