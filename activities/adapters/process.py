@@ -106,7 +106,7 @@ async def stream(
     pump = asyncio.create_task(_pump(process, sink))
     try:
         async with asyncio.timeout(timeout_seconds):
-            await pump
+            await asyncio.shield(pump)  # cancelled, it still takes the command's last words
             return await process.wait()
     except BaseException:
         await uninterrupted(_end_all(process, pump, token))
