@@ -20,6 +20,8 @@ class BuildSpec(Model):
 
     context: str
     dockerfile: str
+    target: str | None = None
+    """The stage Compose builds; None for the last one."""
 
 
 class Target(Model):

@@ -1,0 +1,94 @@
+"""Turn findings into edited files: text in, text out, nothing written anywhere."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+
+from activities.manifests import dockerfile
+from activities.manifests.editors import editor_for
+from activities.manifests.errors import ManifestError
+from workflows.models.finding import Finding, FindingKind
+
+Read = Callable[[str], bytes | None]
+
+
+@dataclass
+class EditedFiles:
+    """Files as the findings want them; ``base`` is what the run found, None for a new file."""
+
+    read: Read
+    base: dict[str, bytes | None] = field(default_factory=dict)
+    now: dict[str, bytes | None] = field(default_factory=dict)
+    idle: list[Finding] = field(default_factory=list)
+    """Findings whose change is in the file already."""
+
+    def apply(self, findings: Iterable[Finding]) -> None:
+        """Edit for every finding that names a file.
+
+        Raises:
+            ManifestError: a file cannot be edited safely.
+        """
+        for finding in findings:
+            edit = _EDITS.get(finding.kind)
+            if edit is None or finding.target is None:
+                continue
+            before = self.text(finding.target)
+            after = edit(finding, before)
+            if after == before:
+                self.idle.append(finding)
+            self.now[finding.target] = after.encode("utf-8", "surrogateescape")
+
+    def bytes_of(self, path: str) -> bytes | None:
+        """The file as edited so far; read once."""
+        if path not in self.now:
+            self.base[path] = self.now[path] = self.read(path)
+        return self.now[path]
+
+    def text(self, path: str) -> str:
+        """The file's text as edited so far.
+
+        Raises:
+            ManifestError: there is no such file.
+        """
+        data = self.bytes_of(path)
+        if data is None:
+            raise ManifestError(f"{path} does not exist")
+        return data.decode("utf-8", "surrogateescape")
+
+    def changed(self) -> dict[str, tuple[bytes | None, bytes]]:
+        """Path -> content before and after, for files that really change, in path order."""
+        return {
+            path: (self.base[path], after)
+            for path, after in sorted(self.now.items())
+            if after is not None and after != self.base[path]
+        }
+
+
+def _add_package(finding: Finding, text: str) -> str:
+    editor = editor_for(finding.target or "")
+    specifier = finding.version or ""
+    for name in finding.names:
+        if editor is None:
+            text = dockerfile.add_pip_packages(text, [name + specifier])
+        elif editor.requirement_of(text, name) is None:
+            text = editor.add(text, name, specifier)
+    return text
+
+
+def _pin_package(finding: Finding, text: str) -> str:
+    editor = editor_for(finding.target or "")
+    if editor is None or finding.version is None:
+        raise ManifestError(f"{finding.target} is not a manifest in which a version can be pinned")
+    for name in finding.names:
+        text = editor.pin(text, name, finding.version)
+    return text
+
+
+def _add_system_packages(finding: Finding, text: str) -> str:
+    return dockerfile.add_system_packages(text, list(finding.names))
+
+
+_EDITS: dict[FindingKind, Callable[[Finding, str], str]] = {
+    FindingKind.ADD_PYTHON_PACKAGE: _add_package,
+    FindingKind.CHANGE_PYTHON_VERSION_PIN: _pin_package,
+    FindingKind.ADD_SYSTEM_PACKAGE: _add_system_packages,
+}
