@@ -85,7 +85,8 @@ def _last_place(text: str, services: Collection[str]) -> Named:
     places += [m[1] for m in _ENTITLED.finditer(text)]
     if not places:
         whole = name_of(text, services)
-        return whole if whole.services and not whole.unread else Named()
+        alone = len([w for w in text.split() if w.lower() not in _ARTICLES]) == 1
+        return whole if not whole.unread and (whole.services or alone) else Named()
     return name_of(places[-1], services)
 
 

@@ -51,6 +51,7 @@ UNDERSTOOD = [
     ("Rebuild and restart the API container", K.REBUILD, "api", None, None),
     ("restart worker please", K.RESTART, "worker", None, None),
     ("could you restart the service worker?", K.RESTART, "worker", None, None),
+    ("fix the nosuch", K.REPAIR, "nosuch", None, None),
     ("restart nosuch", K.RESTART, "nosuch", None, None),
     ("repair the missing dependency for the nosuch service", K.REPAIR, "nosuch", None, None),
 ]
@@ -94,6 +95,7 @@ def test_sentences_are_understood(
         "pin to 2 in api",
         "restart api after lunch",
         "restart everything",
+        "repair everything",
         "restart all services",
         "??",
     ],

@@ -1,0 +1,100 @@
+"""Around the wait for approval: does the plan still fit, and who said what (SPEC FR-009, I2)."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from temporalio import activity
+
+from activities.adapters.artifact_store import ArtifactStore, artifact_name
+from activities.adapters.policy_file import PolicySource
+from activities.adapters.redaction import Redactor
+from activities.adapters.state_dir import PlanStore
+from activities.adapters.workspace import Workspace
+from workflows import ports
+from workflows.errors import OrchestratorError
+from workflows.models.approval import Approval
+from workflows.models.base import Model
+from workflows.models.policy import ApprovalGate
+
+
+class ApprovalRecord(Model):
+    """``approval.json``: every attempt, refusals included, and the rules it was judged by."""
+
+    schema_version: int = 1
+    run_id: str
+    plan_digest: str
+    plan_revision: int
+    gate: ApprovalGate
+    approvals: tuple[Approval, ...] = ()
+
+
+@dataclass(frozen=True)
+class Revalidate:
+    """Compares what the plan was made from with what is there now; changes nothing."""
+
+    policies: PolicySource
+    plans: PlanStore
+
+    @activity.defn(name=ports.REVALIDATE.name)
+    async def revalidate(self, job: ports.RevalidateInput) -> ports.RevalidateResult:
+        """What no longer holds; nothing means that no earlier step need run again."""
+        return ports.RevalidateResult(drift=await asyncio.to_thread(self._drift, job))
+
+    def _drift(self, job: ports.RevalidateInput) -> tuple[str, ...]:
+        return (*self._policy(job.policy_digest), *_files(job), *self._stored_plan(job))
+
+    def _policy(self, pinned: str) -> Iterator[str]:
+        try:
+            if self.policies.policy().digest != pinned:
+                yield "the policy was changed"
+        except OrchestratorError as error:
+            yield f"the policy cannot be read any more: {error.message}"
+
+    def _stored_plan(self, job: ports.RevalidateInput) -> Iterator[str]:
+        plan = job.plan
+        if plan.compute_digest() != plan.digest:
+            yield "the plan does not have its digest"
+        if plan.writes:
+            try:
+                self.plans.read(job.run.run_id, plan.digest, plan.diff_sha256)
+            except OrchestratorError as error:
+                yield error.message
+
+
+@dataclass(frozen=True)
+class RecordApprovals:
+    """Stores who approved, rejected or was refused."""
+
+    artifacts: ArtifactStore
+
+    @activity.defn(name=ports.RECORD_APPROVALS.name)
+    async def record_approvals(self, job: ports.RecordApprovalsInput) -> ports.ArtifactsResult:
+        """Write ``approval.json``; the attempts are cumulative, so the last one written is complete."""
+        record = ApprovalRecord(
+            run_id=job.run.run_id,
+            plan_digest=job.plan.digest,
+            plan_revision=job.plan.revision,
+            gate=job.gate,
+            approvals=tuple(_masked(approval) for approval in job.approvals),
+        )
+        name = artifact_name("approval.json", job.run.round)
+        data = record.model_dump_json(indent=2).encode() + b"\n"
+        return ports.ArtifactsResult(artifacts=(await self.artifacts.put(job.run.run_id, name, data),))
+
+
+def _files(job: ports.RevalidateInput) -> Iterator[str]:
+    workspace = Workspace(job.target)
+    for path, base in sorted(job.plan.base_hashes.items()):
+        try:
+            if workspace.hash(path) != base:
+                yield f"{path} was changed"
+        except OrchestratorError as error:
+            yield f"{path}: {error.message}"
+
+
+def _masked(approval: Approval) -> Approval:
+    """Free text of a client, without what looks like a secret (I5)."""
+    mask = Redactor(()).text
+    comment = None if approval.comment is None else mask(approval.comment)
+    return approval.model_copy(update={"comment": comment, "message": mask(approval.message)})

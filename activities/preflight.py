@@ -1,0 +1,140 @@
+"""Everything that can be known before anything is touched; fails within seconds, names the remedy."""
+
+import asyncio
+from dataclasses import dataclass
+
+from temporalio import activity
+
+from activities.adapters.artifact_store import ArtifactStore
+from activities.adapters.compose_model import ComposeModel, ComposeService
+from activities.adapters.compose_runner import ComposeRunner
+from activities.adapters.docker_engine import DockerEngine
+from activities.adapters.docker_permissions import check_permitted
+from activities.adapters.journal import JournalStore
+from activities.adapters.policy_file import PolicySource
+from activities.checks.calling import compose_call, same_place
+from activities.checks.fitness import cautions, refuse_unfit
+from activities.checks.gate import approval_gate, run_limits, unknown_fields
+from activities.checks.surroundings import (
+    check_directories,
+    in_order,
+    require_compose,
+    store_warnings,
+)
+from activities.checks.targeting import buildable, find_service, make_target
+from workflows import ports
+from workflows.errors import OrchestratorError
+from workflows.models.policy import ProjectPolicy, ServicePolicy
+from workflows.models.request import Intent, IntentKind, RunRequest
+from workflows.models.snapshot import ServiceSnapshot
+from workflows.models.target import ComposeProject, Target
+from workflows.planning import parse_instruction, parse_patch_request
+
+
+@dataclass(frozen=True)
+class Preflight:
+    """Measures the starting point and pins the rules of one run."""
+
+    engine: DockerEngine
+    compose: ComposeRunner
+    policies: PolicySource
+    journals: JournalStore
+    artifacts: ArtifactStore
+
+    @activity.defn(name=ports.PREFLIGHT.name)
+    async def preflight(self, job: ports.PreflightInput) -> ports.PreflightResult:
+        """Check everything in the order in which an operator would want to hear of it.
+
+        Raises:
+            OrchestratorError: any code of the catalogue's sections "request" and "preflight".
+        """
+        request = job.request
+        policy = await asyncio.to_thread(self.policies.policy)
+        rules = self.policies.project(job.project, policy)
+        await self._reach_docker()
+        call = await self._call(job.project, rules)
+        await asyncio.to_thread(self._require_settled, job)
+        model = await self._model(call)
+        intent = understand(request, model)
+        service = find_service(model, intent.service or "")
+        service_rules = rules.services.get(service.name, ServicePolicy())
+        gate = approval_gate(policy, service_rules, request, service.name)
+        limits, lowered = run_limits(policy, request)
+        target, snapshot = await self._measure(call, service, rules)
+        warnings = await self._check(service, intent.kind, target, snapshot)
+        return ports.PreflightResult(
+            target=target,
+            intent=intent,
+            snapshot=snapshot,
+            gate=gate,
+            limits=limits,
+            verification=service_rules.verification,
+            policy_digest=policy.digest,
+            warnings=(*unknown_fields(request), *lowered, *warnings),
+        )
+
+    async def _reach_docker(self) -> None:
+        """One daemon for API and command line, with all that a repair needs, and a Compose we can trust."""
+        await in_order(
+            self.engine.check_cli(),
+            check_permitted(self.engine.client),
+            require_compose(self.compose),
+        )
+
+    async def _call(self, name: str, rules: ProjectPolicy) -> ComposeProject:
+        labels = await self.engine.compose_labels(name)
+        call = await asyncio.to_thread(compose_call, name, rules, labels)
+        if self.policies.zero_config and self.policies.project_dir is not None:
+            same_place(call, self.policies.project_dir)
+        return call
+
+    def _require_settled(self, job: ports.PreflightInput) -> None:
+        """No other run's changes to this project may be open (I7)."""
+        for journal in self.journals.unsettled(job.project):
+            if journal.run_id != job.run.run_id:
+                raise OrchestratorError("project_busy", run_id=journal.run_id, project=job.project)
+
+    async def _model(self, call: ComposeProject) -> ComposeModel:
+        model = await self.compose.model(call)
+        if model.unset:
+            raise OrchestratorError("unset_variables", names=", ".join(model.unset))
+        return model
+
+    async def _measure(
+        self, call: ComposeProject, service: ComposeService, rules: ProjectPolicy
+    ) -> tuple[Target, ServiceSnapshot]:
+        """The target as configured and as running, which must be the same thing."""
+        config_hash, containers = await asyncio.gather(
+            self.compose.config_hash(call, service.name), self.engine.containers(call.name, service.name)
+        )
+        if any(container.config_hash != config_hash for container in containers):
+            raise OrchestratorError("config_drift", service=service.name)
+        target = make_target(
+            call,
+            service,
+            rules,
+            implicit=self.policies.zero_config,
+            replicas=len({container.number for container in containers}),
+            config_hash=config_hash,
+        )
+        return target, await self.engine.snapshot(target)
+
+    async def _check(
+        self, service: ComposeService, kind: IntentKind, target: Target, snapshot: ServiceSnapshot
+    ) -> tuple[str, ...]:
+        """Refuse what cannot work; return what the operator should know anyway."""
+        refuse_unfit(service, kind, snapshot)
+        if kind is not IntentKind.RESTART:
+            await asyncio.to_thread(check_directories, target, self.journals.state)
+        stored = await asyncio.to_thread(store_warnings, self.artifacts)
+        return (*cautions(service, target), *stored)
+
+
+def understand(request: RunRequest, model: ComposeModel) -> Intent:
+    """The instruction in the light of the project's services.
+
+    Raises:
+        OrchestratorError: ``unsupported_instruction``, ``ambiguous_service``.
+    """
+    read = parse_patch_request if request.patch is not None else parse_instruction
+    return read(request.instruction, model.services, request.service, buildable=buildable(model))
