@@ -86,7 +86,7 @@ def _lower_a_limit(waiting: Waiting) -> None:
 
 
 DRIFTS: list[tuple[str, Callable[[Waiting], object], str]] = [
-    ("edited", lambda w: (w.workspace / "requirements.txt").write_bytes(b"x"), "requirements.txt was changed"),
+    ("edited", lambda w: (w.workspace / "requirements.txt").write_bytes(b"x"), "requirements.txt was"),
     ("removed", lambda w: (w.workspace / "requirements.txt").unlink(), "requirements.txt was changed"),
     ("appeared", lambda w: (w.workspace / "constraints.txt").write_bytes(b""), "constraints.txt was changed"),
     ("linked", _replace_by_link, "requirements.txt: "),
