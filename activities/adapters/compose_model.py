@@ -32,6 +32,7 @@ class _Build(BaseModel):
     context: str = "."
     dockerfile: str | None = None
     dockerfile_inline: str | None = None
+    target: str | None = None
 
 
 class _Healthcheck(BaseModel):
@@ -81,6 +82,8 @@ class ComposeService(BaseModel):
     dockerfile: str | None = None
     """As written: relative to the context, or absolute."""
     dockerfile_inline: bool = False
+    build_target: str | None = None
+    """The stage of the Dockerfile that becomes the image; None: the last one."""
     container_name: str | None = None
     network_mode: str | None = None
     scale: int = 1
@@ -131,6 +134,7 @@ def _service(project: str, name: str, raw: _RawService) -> ComposeService:
         build_context=build.context if build else None,
         dockerfile=(build.dockerfile or "Dockerfile") if build else None,
         dockerfile_inline=bool(build and build.dockerfile_inline),
+        build_target=build.target if build else None,
         container_name=raw.container_name,
         network_mode=raw.network_mode,
         scale=next((n for n in (raw.scale, replicas) if n is not None), 1),

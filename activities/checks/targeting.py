@@ -38,7 +38,11 @@ def build_spec(service: ComposeService) -> BuildSpec | None:
     if context is None or service.dockerfile_inline or not Path(context).is_absolute():
         return None
     dockerfile = Path(context) / (service.dockerfile or "Dockerfile")
-    return BuildSpec(context=os.path.realpath(context), dockerfile=os.path.realpath(dockerfile))
+    return BuildSpec(
+        context=os.path.realpath(context),
+        dockerfile=os.path.realpath(dockerfile),
+        target=service.build_target,
+    )
 
 
 def make_target(

@@ -128,6 +128,13 @@ class TestMeasured:
         assert result.target.build is not None
         assert result.target.build.context == str(host.sandbox.directory / "api")
 
+    async def test_build_stage(self, make_host: MakeHost) -> None:
+        """The stage that becomes the image is where packages are missing."""
+        compose = COMPOSE.replace("build: ./api\n", "build: {context: ./api, target: final}\n")
+        build = (await make_host(compose=compose).accept(REPAIR)).target.build
+        assert build is not None
+        assert build.target == "final"
+
     async def test_own_journal_does_not_block_a_retry(self, make_host: MakeHost) -> None:
         """The same run may be asked again after its first attempt got lost."""
         host = make_host()
