@@ -1,7 +1,7 @@
-"""Tells Temporal that a step is alive, and lets a cancellation reach it within a second."""
+"""Tells Temporal that a long step is alive and where it stands; silent outside a Temporal activity."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
 from temporalio import activity
@@ -10,21 +10,26 @@ BEAT_SECONDS = 1.0
 
 
 @asynccontextmanager
-async def beating(doing: str) -> AsyncIterator[None]:
-    """Beat every second while the block runs; outside an activity (``recover``) it does nothing."""
+async def beating(message: str | Callable[[], str]) -> AsyncIterator[None]:
+    """Send the message, asked anew each time where it changes, at once and then every second.
+
+    A cancellation reaches an activity with the answer to a heartbeat. The same step code also runs from ``recover``, where nobody listens.
+    """
     if not activity.in_activity():
         yield
         return
-    beats = asyncio.create_task(_beat(doing))
+    say = message if callable(message) else lambda: message
+    activity.heartbeat(say())
+    task = asyncio.create_task(_beat(say))
     try:
         yield
     finally:
-        beats.cancel()
+        task.cancel()
         with suppress(asyncio.CancelledError):
-            await beats
+            await task
 
 
-async def _beat(doing: str) -> None:
+async def _beat(say: Callable[[], str]) -> None:
     while True:
-        activity.heartbeat(doing)
         await asyncio.sleep(BEAT_SECONDS)
+        activity.heartbeat(say())

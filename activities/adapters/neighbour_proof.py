@@ -1,0 +1,30 @@
+"""Measures the rest of the project, before and after (I3, SPEC FR-006); the verdict itself is pure."""
+
+from dataclasses import dataclass
+
+from activities.adapters.compose_runner import ComposeRunner
+from activities.adapters.docker_engine import DockerEngine
+from activities.adapters.journal import Journal
+from workflows.models.snapshot import ContainerState, NeighbourProof
+from workflows.models.target import Target
+from workflows.verdict import prove
+
+
+@dataclass(frozen=True)
+class NeighbourProver:
+    """The same two questions before and after a run."""
+
+    engine: DockerEngine
+    compose: ComposeRunner
+
+    async def measure(self, target: Target) -> tuple[tuple[ContainerState, ...], tuple[str, ...]]:
+        """Neighbours now, and the services that a plain ``up`` would change now; both for the journal."""
+        neighbours = await self.engine.neighbours(target)
+        return neighbours, tuple(sorted(await self.compose.dry_run_changes(target.project)))
+
+    async def prove(self, journal: Journal) -> NeighbourProof:
+        """Compare with what the journal recorded before the first change."""
+        after, dry_after = await self.measure(journal.target)
+        events = await self.engine.past_events(journal.project, journal.opened_at)
+        killed = frozenset(event.container_id for event in events if event.action == "kill")
+        return prove(journal.neighbours, after, journal.dry_run_before, dry_after, killed)
