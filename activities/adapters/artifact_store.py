@@ -105,6 +105,10 @@ class ArtifactStore:
         """
         return await asyncio.to_thread(self._read, artifact)
 
+    async def existing(self, run_id: str, name: str) -> RunArtifact | None:
+        """The artifact an earlier attempt stored under this name, if it is on this machine."""
+        return await asyncio.to_thread(self._existing, run_id, name)
+
     async def deliver(self, run_id: str) -> tuple[RunArtifact, ...]:
         """Bring spooled evidence of a run to the store; returns it in its new state."""
         return await asyncio.to_thread(self._deliver_all, run_id)
@@ -148,6 +152,13 @@ class ArtifactStore:
             except OSError:
                 state = ArtifactState.SPOOLED
         return self.describe(run_id, path.name, state, sha256, size, kind)
+
+    def _existing(self, run_id: str, name: str) -> RunArtifact | None:
+        path = self.locate(run_id, name)
+        if path is None:
+            return None
+        state = ArtifactState.STORED if path == self._stored(run_id, name) else ArtifactState.SPOOLED
+        return self.describe(run_id, name, state, *_checksum(path))
 
     def _deliver_all(self, run_id: str) -> tuple[RunArtifact, ...]:
         directory = self.spool / safe_name(run_id)

@@ -9,6 +9,14 @@ from docker.errors import APIError, NotFound
 from activities.adapters.docker_client import DockerClient
 from activities.adapters.docker_facts import PROJECT
 
+DaemonRefused = APIError
+"""The daemon answered with an error of its own: a port that is taken, an image that cannot start."""
+
+
+def refusal(error: APIError) -> str:
+    """The daemon's own words, cut to a quotable length."""
+    return f"Docker refused: {str(error.explanation or error)[:300]}"
+
 
 @dataclass(frozen=True)
 class ProjectResources:

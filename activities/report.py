@@ -1,0 +1,157 @@
+"""Report: the evidence complete and checkable, the journal settled, the numbers sent (SPEC FR-010 to FR-012).
+
+The journal is settled before the image is let go, and both after the report is stored: a report that is
+interrupted is done again, and nothing is claimed that a take-over meanwhile made untrue.
+"""
+
+import asyncio
+import json
+from contextlib import suppress
+from dataclasses import dataclass
+
+from temporalio import activity
+
+from activities.adapters.artifact_store import ArtifactStore
+from activities.adapters.docker_engine import DockerEngine
+from activities.adapters.heartbeat import beating
+from activities.adapters.journal import JournalStore
+from activities.adapters.project_resources import DaemonRefused
+from activities.adapters.redaction import Redactor
+from activities.adapters.statsd import Metrics
+from workflows import ports
+from workflows.errors import OrchestratorError
+from workflows.models.artifact import ArtifactState, RunArtifact
+from workflows.models.record import RunEvent, RunRecord, RunReport
+from workflows.models.status import RunStatus
+from workflows.ports import ArtifactsResult, ReportInput, RunRef
+
+_SUBJECT_CHARACTERS = 72
+
+
+@dataclass(frozen=True)
+class Report:
+    """The report step; running it again gives the same end."""
+
+    journals: JournalStore
+    artifacts: ArtifactStore
+    docker: DockerEngine
+    metrics: Metrics
+    settled_by: str = "report"
+
+    @activity.defn(name=ports.REPORT.name)
+    async def report(self, job: ReportInput) -> ArtifactsResult:
+        """Store the report, settle the journal, let the previous image go, send the metrics.
+
+        Raises:
+            OrchestratorError: ``journal_settled`` where a success is claimed that somebody undid meanwhile.
+        """
+        async with beating(lambda: "report"):
+            outcome = settles_as(job.record)
+            if outcome is not None:
+                await asyncio.to_thread(self._check_claim, job.run, outcome)
+            stored = await self._store(job)
+            if outcome is not None:
+                await self._settle(job.run, outcome)
+            await self.metrics.run_ended(job.record)
+            return ArtifactsResult(artifacts=stored)
+
+    def _check_claim(self, run: RunRef, outcome: str) -> None:
+        """A success counts only while the run still holds its journal."""
+        journal = self.journals.find(run.run_id, run.generation)
+        if journal is None or (journal.settled is not None and journal.settled.outcome == outcome):
+            return
+        if outcome == "succeeded":
+            self.journals.guard(run.run_id, run.generation, run.epoch).check()
+
+    async def _store(self, job: ReportInput) -> tuple[RunArtifact, ...]:
+        run_id = job.run.run_id
+        redactor = Redactor()
+        delivered = await self.artifacts.deliver(run_id)
+        known = _latest((*job.record.artifacts, *delivered))
+        events = await self.artifacts.put(run_id, "events.jsonl", event_lines(job.events, redactor))
+        record = job.record.model_copy(
+            update={
+                "artifacts": (*known, events),
+                "warnings": (*job.record.warnings, *_evidence_warnings((*known, events))),
+            }
+        )
+        document = RunReport(record=record, events=job.events, commit_message=commit_message(record))
+        masked = masked_report(document, redactor)
+        text = masked.model_dump_json(indent=2).encode() + b"\n"
+        report = await self.artifacts.put(run_id, "report.json", text)
+        manifest = await self.artifacts.manifest(run_id, (*known, events, report))
+        return (*delivered, events, report, manifest)
+
+    async def _settle(self, run: RunRef, outcome: str) -> None:
+        journal = await asyncio.to_thread(self.journals.find, run.run_id, run.generation)
+        if journal is None:
+            return
+        if journal.settled is None:
+            # a rollback has raised the epoch since this workflow last heard of it; a success must not
+            epoch = run.epoch if outcome == "succeeded" else journal.epoch
+            async with self.journals.holding(journal.project, run.run_id, run.generation, epoch) as guard:
+                self.journals.settle(guard, by=self.settled_by, outcome=outcome)
+        await self._release(run.run_id)
+
+    async def _release(self, run_id: str) -> None:
+        # the run is over and proved; an image that stays held only takes space
+        with suppress(OrchestratorError, DaemonRefused):
+            await self.docker.release_hold(run_id)
+
+
+def settles_as(record: RunRecord) -> str | None:
+    """How the journal ends with this record; None: it stays open (``rollback_incomplete``)."""
+    if record.status is RunStatus.SUCCEEDED:
+        return "succeeded"
+    if record.rollback is not None and record.rollback.complete and not record.rollback.nothing_written:
+        return "rolled_back"
+    return None
+
+
+def commit_message(record: RunRecord) -> str:
+    """Suggested text for committing the repair, so that the next deploy keeps it; empty without one."""
+    if record.status is not RunStatus.SUCCEEDED or not record.files_touched:
+        return ""
+    subject = " ".join((record.plan.summary if record.plan else record.instruction).split())
+    if len(subject) > _SUBJECT_CHARACTERS:
+        subject = subject[: _SUBJECT_CHARACTERS - 1].rstrip() + "…"
+    files = "\n".join(f"- {file.path}" for file in record.files_touched)
+    return (
+        f"{subject}\n\n"
+        f"Service {record.service} of {record.project} was rebuilt with this change and seen healthy.\n"
+        f'Asked for: "{record.instruction}"\n\n{files}\n\nOrchestrator-Run: {record.run_id}\n'
+    )
+
+
+def event_lines(events: tuple[RunEvent, ...], redactor: Redactor) -> bytes:
+    """One masked JSON object per line (SPEC FR-010)."""
+    masked = (_masked(event.model_dump(mode="json"), redactor) for event in events)
+    return "".join(f"{json.dumps(event, ensure_ascii=False)}\n" for event in masked).encode()
+
+
+def masked_report(report: RunReport, redactor: Redactor) -> RunReport:
+    """The report with every text in it masked (I5); its structure stays what it is."""
+    return RunReport.model_validate(_masked(report.model_dump(mode="json"), redactor))
+
+
+def _masked(value: object, redactor: Redactor) -> object:
+    if isinstance(value, str):
+        return redactor.text(value)
+    if isinstance(value, list):
+        return [_masked(item, redactor) for item in value]
+    if isinstance(value, dict):
+        return {key: _masked(item, redactor) for key, item in value.items()}
+    return value
+
+
+def _latest(artifacts: tuple[RunArtifact, ...]) -> tuple[RunArtifact, ...]:
+    """Of several of one name the last counts; an earlier attempt's own output is made anew."""
+    own = {"events.jsonl", "report.json", "manifest.json"}
+    latest = {artifact.name: artifact for artifact in artifacts if artifact.name not in own}
+    return tuple(latest.values())
+
+
+def _evidence_warnings(artifacts: tuple[RunArtifact, ...]) -> tuple[str, ...]:
+    """SPEC edge case: the operator hears which evidence is not in the store."""
+    words = {ArtifactState.SPOOLED: "waits for the store", ArtifactState.MISSING: "could not be stored"}
+    return tuple(f"{a.name} {words[a.state]}" for a in artifacts if a.state in words)

@@ -1,0 +1,131 @@
+"""After the restoration: wait a bounded time, measure, and say truthfully what state is left (I4)."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from activities.adapters.compose_runner import ComposeRunner
+from activities.adapters.docker_engine import DockerEngine
+from activities.adapters.journal import Journal
+from activities.adapters.neighbour_proof import NeighbourProver
+from activities.restoring.files import FilesRestored
+from activities.restoring.service import ServiceRestored
+from workflows.errors import OrchestratorError
+from workflows.models.record import RollbackOutcome
+from workflows.models.snapshot import ContainerState, NeighbourProof, ServiceSnapshot, ServiceState
+from workflows.verdict import compare_restored
+
+_POLL_SECONDS = 0.5
+_SETTLE_SECONDS = 2.0
+"""A service without a health check counts as running once it stayed up this long."""
+
+
+@dataclass(frozen=True)
+class Measuring:
+    """Measures one journal's target."""
+
+    docker: DockerEngine
+    compose: ComposeRunner
+    journal: Journal
+
+    async def wait(self, limit_seconds: float) -> None:
+        """Give the service the time it needs to be what it was; what never was healthy is not waited for."""
+        before = self.journal.snapshot
+        if before.state is not ServiceState.RUNNING or _was_sick(before):
+            return
+        deadline = time.monotonic() + limit_seconds
+        good_since: float | None = None
+        needed = 0.0 if _healthy(before.containers) else _SETTLE_SECONDS
+        while (now := time.monotonic()) < deadline:
+            good = self._as_before(await self._containers())
+            good_since = (good_since or now) if good else None
+            if good_since is not None and now - good_since >= needed:
+                return
+            await asyncio.sleep(_POLL_SECONDS)
+
+    async def outcome(self, files: FilesRestored, service: ServiceRestored) -> RollbackOutcome:
+        """Compare what is with what was."""
+        journal = self.journal
+        after = await self.docker.snapshot(journal.target)
+        differing = [f"{f.path} is not as it was" for f in files.touched if f.before != f.after]
+        mismatches = (
+            *differing,
+            *compare_restored(journal.snapshot, after, rebuilt=service.rebuilt),
+            *files.problems,
+            *service.problems,
+        )
+        return RollbackOutcome(
+            complete=not mismatches,
+            state=describe(journal.snapshot, after, service, mismatches),
+            files=tuple(files.touched),
+            image_id_before=journal.previous_image_id,
+            image_id_after=after.container_image_id,
+            rebuilt=service.rebuilt,
+            mismatches=mismatches,
+            foreign_changes=tuple(files.foreign),
+            not_undone=_not_undone(journal.snapshot, service),
+        )
+
+    async def proof(self) -> NeighbourProof | None:
+        """Was anybody else touched? None where it cannot be measured (the compose file is broken now)."""
+        try:
+            return await NeighbourProver(self.docker, self.compose).prove(self.journal)
+        except OrchestratorError as error:
+            if error.code == "docker_unavailable":
+                raise
+            return None
+
+    async def _containers(self) -> tuple[ContainerState, ...]:
+        return await self.docker.containers(self.journal.project, self.journal.target.service)
+
+    def _as_before(self, now: tuple[ContainerState, ...]) -> bool:
+        before = self.journal.snapshot.containers
+        if sum(c.up for c in now) != sum(c.up for c in before):
+            return False
+        return _healthy(now) or not _healthy(before)
+
+
+def describe(
+    before: ServiceSnapshot,
+    after: ServiceSnapshot,
+    service: ServiceRestored,
+    mismatches: tuple[str, ...] = (),
+) -> str:
+    """One sentence: the state the service is in now."""
+    if mismatches:
+        return f"Not everything could be put back: {'; '.join(mismatches)}."
+    name = before.service
+    if before.state is ServiceState.ABSENT:
+        return f"{name} has no container, as before."
+    if before.state is ServiceState.STOPPED:
+        return f"{name} is stopped, as before."
+    image = "an image rebuilt from the restored files (rebuilt, not identical)" if service.rebuilt else ""
+    image = image or (
+        "its previous image again" if service.replaced else "its previous image, never replaced"
+    )
+    if _was_sick(before):
+        return f"{name} runs {image}: restored to its previous, unhealthy state."
+    health = " and is healthy" if _healthy(after.containers) else ""
+    return f"{name} runs {image}{health}."
+
+
+def _not_undone(before: ServiceSnapshot, service: ServiceRestored) -> tuple[str, ...]:
+    """What no rollback brings back; said only where another container ran."""
+    if not service.replaced:
+        return ()
+    lost = ("files in the writable layer of the previous container",) if before.containers else ()
+    return ("data that the service wrote to volumes and databases while the change was in place", *lost)
+
+
+def _healthy(containers: tuple[ContainerState, ...]) -> bool:
+    return any(c.health == "healthy" for c in containers) and all(
+        c.health in {None, "healthy"} for c in containers
+    )
+
+
+def _was_sick(before: ServiceSnapshot) -> bool:
+    """Crash-looping, unhealthy or still starting: not a state to wait for."""
+    return any(
+        c.status == "restarting" or c.restart_count > 0 or c.health not in {None, "healthy"}
+        for c in before.containers
+    )

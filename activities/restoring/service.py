@@ -1,0 +1,194 @@
+"""The target's containers, image reference, networks and volumes back to the snapshot; idempotent.
+
+Where every original container is still there, only what this run put beside it goes. Otherwise Compose
+makes containers of the previous image: the reference is moved to that image, ``up`` runs, and then the
+reference is given back what it pointed to before (COMPOSE fact 4).
+"""
+
+from dataclasses import dataclass, field
+
+from activities.adapters.compose_cli import UpFlags
+from activities.adapters.compose_runner import ComposeRunner
+from activities.adapters.docker_engine import DockerEngine
+from activities.adapters.journal import Guard, Journal
+from activities.adapters.process import ChildRegistry
+from activities.adapters.project_resources import ProjectResources
+from activities.restoring.story import Story
+from workflows.models.snapshot import ContainerState, ServiceState
+
+
+@dataclass
+class ServiceRestored:
+    """What the restoration had to do."""
+
+    replaced: bool = False
+    """Whether any original container was gone, so that another had to be made or one removed."""
+    rebuilt: bool = False
+    problems: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class ServiceRestorer:
+    """Restores one service from one journal; every change asks the guard first."""
+
+    docker: DockerEngine
+    compose: ComposeRunner
+    resources: ProjectResources
+    children: ChildRegistry
+    journal: Journal
+    guard: Guard
+    story: Story
+
+    async def restore(self, done: ServiceRestored) -> None:
+        """Lead back to absent, stopped or running; ``done`` tells how far it came.
+
+        Raises:
+            OrchestratorError: ``journal_settled``, ``docker_unavailable``.
+            DaemonRefused: Docker answered with an error.
+        """
+        originals = {container.id for container in self.journal.snapshot.containers}
+        present = await self._containers()
+        if not originals:
+            await self._back_to_absent(present, done)
+        elif originals <= {container.id for container in present}:
+            await self._keep_originals(originals, present)
+        else:
+            await self._make_again(done)
+        if not done.rebuilt:
+            await self._give_the_reference_back()
+
+    async def _containers(self) -> tuple[ContainerState, ...]:
+        return await self.docker.containers(self.journal.project, self.journal.target.service)
+
+    # Absent before.
+
+    async def _back_to_absent(self, present: tuple[ContainerState, ...], done: ServiceRestored) -> None:
+        journal = self.journal
+        for container in present:
+            done.replaced = True
+            mounted = [m for m in await self.docker.mounts(container.id) if m.kind == "volume"]
+            names = {mount.name for mount in mounted if not mount.anonymous} - set(journal.volumes_before)
+            journal = self.guard.store.record_volumes(self.guard, tuple(names))
+            self.guard.check()
+            await self.docker.remove_container(container.id, volumes=True)
+            self.story.say(f"Container {container.name} was made by this run; it was removed.")
+        for name in set(await self.resources.networks(journal.project)) - set(journal.networks_before):
+            self.guard.check()
+            gone = await self.resources.remove_network(name)
+            self.story.say(f"Network {name} is new; it was {'removed' if gone else 'left, it is in use'}.")
+        await self._remove_volumes(journal)
+
+    async def _remove_volumes(self, journal: Journal) -> None:
+        """Only volumes that this run's own containers brought; any other new one may be somebody's data."""
+        new = set(await self.resources.volumes(journal.project)) - set(journal.volumes_before)
+        for name in sorted(new):
+            if name not in journal.volumes_made:
+                self.story.say(f"Volume {name} is new but not known to be this run's; it was left.")
+                continue
+            self.guard.check()
+            gone = await self.resources.remove_volume(name)
+            self.story.say(f"Volume {name} is new; it was {'removed' if gone else 'left, it is in use'}.")
+
+    # All originals still there.
+
+    async def _keep_originals(self, originals: set[str], present: tuple[ContainerState, ...]) -> None:
+        for container in present:
+            if container.id not in originals:
+                self.guard.check()
+                await self.docker.remove_container(container.id)
+                self.story.say(f"Container {container.name} was begun by this run; it was removed.")
+        now = {container.id: container for container in present}
+        for before in self.journal.snapshot.containers:
+            await self._same_name(before, now[before.id])
+            await self._same_class(before, now[before.id])
+        self.story.say("The previous containers were never replaced.")
+
+    # Some original is gone.
+
+    async def _make_again(self, done: ServiceRestored) -> None:
+        journal, target = self.journal, self.journal.target
+        done.replaced = True
+        image = journal.snapshot.container_image_id or ""
+        if not await self._point_reference_to(image, done):
+            return
+        stopped = journal.snapshot.state is ServiceState.STOPPED
+        scale = len(journal.snapshot.containers)
+        self.story.say(f"docker compose up: {scale} container(s) of the previous image.")
+        self.guard.check()
+        code = await self.compose.up(
+            target.project,
+            target.service,
+            scale,
+            sink=self.story.sink,
+            children=self.children,
+            flags=UpFlags(no_start=stopped),
+        )
+        self.guard.check()  # a take-over ends our command: then this is not a failure of Compose
+        if code != 0:
+            done.problems.append(f"docker compose up ended with exit code {code}")
+            self.story.say(f"docker compose up ended with exit code {code}.")
+        now = {container.number: container for container in await self._containers()}
+        for before in journal.snapshot.containers:
+            if before.number in now:
+                await self._same_name(before, now[before.number])
+                await self._same_class(before, now[before.number])
+
+    async def _point_reference_to(self, image: str, done: ServiceRestored) -> bool:
+        target = self.journal.target
+        if await self.docker.image_id(image) is None:
+            return await self._rebuild(done)
+        if await self.docker.image_id(target.image) != image:
+            self.guard.check()
+            await self.docker.tag(image, target.image)
+            self.story.say(f"{target.image} points to the previous image {image[:19]} again.")
+        return True
+
+    async def _rebuild(self, done: ServiceRestored) -> bool:
+        target = self.journal.target
+        self.story.say("The previous image is gone; it is built again from the restored files.")
+        if target.build is None:
+            done.problems.append("the previous image is gone and the service has no build section")
+            return False
+        self.guard.check()
+        code = await self.compose.build(
+            target.project, target.service, sink=self.story.sink, children=self.children
+        )
+        self.guard.check()
+        done.rebuilt = code == 0
+        if code != 0:
+            done.problems.append(f"the previous image is gone and its build ended with exit code {code}")
+        return done.rebuilt
+
+    # Shared by all.
+
+    async def _same_name(self, before: ContainerState, now: ContainerState) -> None:
+        if now.name != before.name:  # a killed `up` leaves <hash>_<name>
+            self.guard.check()
+            await self.docker.rename(now.id, before.name)
+            self.story.say(f"Container {now.name} is called {before.name} again.")
+
+    async def _same_class(self, before: ContainerState, now: ContainerState) -> None:
+        if before.up and not now.up:
+            self.guard.check()
+            await self.docker.start(now.id)
+            self.story.say(f"Container {before.name} was started.")
+        elif now.up and not before.up:
+            self.guard.check()
+            await self.docker.stop(now.id)
+            self.story.say(f"Container {before.name} was stopped.")
+
+    async def _give_the_reference_back(self) -> None:
+        """What the reference pointed to may be another image than the containers ran."""
+        ref, wanted = self.journal.target.image, self.journal.tag_image_id
+        now = await self.docker.image_id(ref)
+        if now == wanted:
+            return
+        self.guard.check()
+        if wanted is None:
+            await self.docker.untag(ref)
+            self.story.say(f"There was no image {ref} before; the reference was removed.")
+        elif await self.docker.image_id(wanted) is None:
+            self.story.say(f"The image that {ref} pointed to is gone.")
+        else:
+            await self.docker.tag(wanted, ref)
+            self.story.say(f"{ref} points to {wanted[:19]} again.")

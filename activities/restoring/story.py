@@ -1,0 +1,36 @@
+"""``rollback.log``: what was done, in plain sentences, with everything Compose said."""
+
+from datetime import UTC, datetime
+
+from activities.adapters.artifact_store import ArtifactWriter
+from activities.adapters.redaction import Redactor
+from workflows.models.artifact import RunArtifact
+
+
+class Story:
+    """Writes as it goes, masked (I5); a reader sees each line at once."""
+
+    def __init__(self, writer: ArtifactWriter, redactor: Redactor) -> None:
+        self._writer = writer
+        self._redactor = redactor
+        self._stream = redactor.stream()
+
+    def say(self, sentence: str) -> None:
+        """One sentence, with the time in UTC."""
+        self._flush()
+        at = datetime.now(UTC).isoformat(timespec="milliseconds")
+        self._writer.write(f"{at} {self._redactor.text(sentence)}\n".encode("utf-8", "replace"))
+
+    def sink(self, data: bytes) -> None:
+        """Output of a command, as it arrives."""
+        self._writer.write(self._stream.feed(data))
+
+    async def close(self) -> RunArtifact:
+        """Store it."""
+        self._flush()
+        return await self._writer.close()
+
+    def _flush(self) -> None:
+        if rest := self._stream.finish():
+            self._writer.write(rest if rest.endswith(b"\n") else rest + b"\n")
+        self._stream = self._redactor.stream()
