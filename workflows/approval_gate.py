@@ -70,13 +70,15 @@ def refuse_unasked(
 
 
 def satisfied(gate: ApprovalGate, plan: ActionPlan, approvals: Iterable[Approval]) -> bool:
-    """Whether enough different people approved exactly this plan."""
-    people = {
-        approval.approver
-        for approval in approvals
-        if approval.verdict is Verdict.APPROVED and approval.plan_digest == plan.digest
-    }
+    """Whether enough different people approved exactly this plan, in this revision."""
+    people = {approval.approver for approval in approvals if _counts(approval, plan)}
     return len(people) >= gate.quorum
+
+
+def _counts(approval: Approval, plan: ActionPlan) -> bool:
+    """A later revision needs a new approval even if it turns out to be the same plan: things moved."""
+    same_plan = (approval.plan_digest, approval.plan_revision) == (plan.digest, plan.revision)
+    return approval.verdict is Verdict.APPROVED and same_plan
 
 
 def _check_approval(
@@ -90,8 +92,7 @@ def _check_approval(
     if attempt.plan_digest != waiting.plan.digest:
         raise OrchestratorError("plan_digest_mismatch")
     for approval in earlier:
-        same_plan = approval.plan_digest == waiting.plan.digest
-        if approval.verdict is Verdict.APPROVED and same_plan and approval.approver == attempt.approver:
+        if _counts(approval, waiting.plan) and approval.approver == attempt.approver:
             raise OrchestratorError("approver_repeated", approver=attempt.approver)
     return roles
 

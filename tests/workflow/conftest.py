@@ -49,11 +49,14 @@ class Stage:
         """The record as the query has it."""
         return RunRecord.model_validate(await handle.query("status"))
 
-    async def until(self, handle: WorkflowHandle[Any, Any], status: RunStatus) -> RunRecord:
-        """Wait (bounded) for a status, without skipping time."""
+    async def until(
+        self, handle: WorkflowHandle[Any, Any], status: RunStatus, revision: int | None = None
+    ) -> RunRecord:
+        """Wait (bounded) for a status, of a plan revision where one is named, without skipping time."""
         for _ in range(400):
             record = await self.record(handle)
-            if record.status is status:
+            planned = record.plan.revision if record.plan else 0
+            if record.status is status and revision in {None, planned}:
                 return record
             await asyncio.sleep(0.02)
         raise AssertionError(f"never {status}: {record.status} {record.summary}")

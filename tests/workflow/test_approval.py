@@ -137,7 +137,7 @@ async def test_drift_while_waiting_needs_a_new_approval(stage_of: StageOf) -> No
     handle = await stage.start(requested_by="dave")
     first = (await stage.until(handle, WAITING)).plan
     await handle.execute_update("Approve", {"approver": "alice", "plan_digest": first.digest})
-    record = await stage.until(handle, WAITING)
+    record = await stage.until(handle, WAITING, revision=2)
     assert record.plan.revision == 2
     late = await handle.execute_update("Approve", {"approver": "bob", "plan_digest": first.digest})
     assert late["code"] == "plan_digest_mismatch"
@@ -169,7 +169,7 @@ async def test_a_later_round_waits_with_everything_put_back(stage_of: StageOf) -
     handle = await stage.start(requested_by="dave")
     first = (await stage.until(handle, WAITING)).plan
     await handle.execute_update("Approve", {"approver": "alice", "plan_digest": first.digest})
-    record = await stage.until(handle, WAITING)
+    record = await stage.until(handle, WAITING, revision=2)
     assert host.calls.count("rollback") == 1
     assert host.jobs["rollback"][0].final is False
     assert "PyYAML" in record.plan.diff
