@@ -36,7 +36,7 @@ from workflows.models.request import RunRequest
 
 TASK_QUEUE: Final = "mm.orchestrator"
 POLL_SECONDS: Final = 0.5
-UPDATE_TIMEOUT: Final = timedelta(seconds=15)
+UPDATE_TIMEOUT: Final = timedelta(seconds=10)
 SETTLE_SECONDS: Final = 2.0
 """How long a run id that nobody knows is looked for: visibility lags behind a start."""
 STORED_ONLY: Final = "Temporal does not answer for this run: this is the report stored on this machine."
@@ -83,14 +83,20 @@ class OrchestratorClient:
 
     @classmethod
     async def connect(
-        cls, address: str, namespace: str = "default", *, state_dir: Path | None = None
+        cls,
+        address: str,
+        namespace: str = "default",
+        *,
+        state_dir: Path | None = None,
+        task_queue: str = TASK_QUEUE,
     ) -> Self:
         """A client for the server at ``address`` (``host:port``); the first call connects.
 
         Raises:
             OrchestratorError: ``temporal_unavailable`` where the address is no address.
         """
-        return cls(await open_client(address, namespace), state_dir=state_dir)
+        client = await open_client(address, namespace)
+        return cls(client, state_dir=state_dir, task_queue=task_queue)
 
     async def start(self, request: RunRequest, workflow_id: str | None = None) -> RunHandle:
         """Start a run; a ``workflow_id`` that runs already gives that run (SPEC FR-002).

@@ -7,6 +7,7 @@
 A report that ended later than the workflow's own claim is a recovery's and wins.
 """
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
@@ -30,7 +31,7 @@ from workflows.models.record import RunRecord
 from workflows.models.status import RunStatus, StepName
 
 WORKFLOW_TYPE: Final = "MoonMind.OrchestratorRun"
-QUERY_TIMEOUT: Final = timedelta(seconds=5)
+QUERY_SECONDS: Final = 5
 RPC_TIMEOUT: Final = timedelta(seconds=10)
 NO_WORKER: Final = "No worker answers: this is only what Temporal itself knows."
 NO_WORKER_NOW: Final = "No worker answers at the moment: this is how the run stood before."
@@ -114,9 +115,14 @@ class RunReader:
         """
         handle = self.client.get_workflow_handle(run.workflow_id, run_id=run.execution_run_id)
         try:
-            record: RunRecord = await handle.query("status", result_type=RunRecord, rpc_timeout=QUERY_TIMEOUT)
-        except (WorkflowQueryFailedError, ApplicationError):
-            return None  # too early, or a worker of another version: the start event still tells something
+            # Not by rpc_timeout alone: the SDK tries a query that timed out again.
+            async with asyncio.timeout(QUERY_SECONDS):
+                record: RunRecord = await handle.query(
+                    "status", result_type=RunRecord, rpc_timeout=2 * timedelta(seconds=QUERY_SECONDS)
+                )
+        except (TimeoutError, WorkflowQueryFailedError, ApplicationError):
+            # No worker, too early, or a worker of another version: the start event still tells something.
+            return None
         except RPCError as error:
             if no_worker_answered(error):
                 return None
@@ -165,11 +171,12 @@ class RunReader:
         return stored if stored is not None and _later(stored, record) else record
 
     async def _ended_otherwise(self, run: Located) -> RunRecord:
-        record = await self.answered(run)
+        failure = await self._why(run)
+        refused = failure.code == "invalid_request"  # no worker can answer for an input that it refuses
+        record = None if refused else await self.answered(run)
         if record is not None and record.status.terminal:
             return record
         base = record if record is not None else await self._from_start(run)
-        failure = await self._why(run)
         cancelled = run.description.status is WorkflowExecutionStatus.CANCELED
         return base.model_copy(
             update={

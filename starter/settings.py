@@ -21,6 +21,8 @@ class StarterSettings(BaseSettings):
     temporal_address: str | None = Field(default=None, validation_alias="TEMPORAL_ADDRESS")
     """``host:port``; None: what a running ``mm-orchestrator dev`` wrote down, else localhost:7233."""
     temporal_namespace: str = Field(default="default", validation_alias="TEMPORAL_NAMESPACE")
+    task_queue: str = Field(default="mm.orchestrator", validation_alias="MM_ORCHESTRATOR_TASK_QUEUE")
+    """Where the workers of the lifecycle listen."""
     configured_state_dir: Path | None = Field(default=None, validation_alias="MM_ORCHESTRATOR_STATE_DIR")
     xdg_state_home: Path | None = Field(default=None, validation_alias="XDG_STATE_HOME")
     user: str | None = Field(default=None, validation_alias="MM_ORCHESTRATOR_USER")

@@ -104,7 +104,10 @@ class Session:
 
         settings = self.settings
         yield await OrchestratorClient.connect(
-            resolve_address(settings), settings.temporal_namespace, state_dir=settings.state_dir
+            resolve_address(settings),
+            settings.temporal_namespace,
+            state_dir=settings.state_dir,
+            task_queue=settings.task_queue,
         )
 
     @asynccontextmanager
@@ -113,7 +116,8 @@ class Session:
         from starter.client import OrchestratorClient  # noqa: PLC0415
 
         async with self.local(project_dir) as client:
-            yield OrchestratorClient(client, state_dir=self.settings.state_dir)
+            settings = self.settings
+            yield OrchestratorClient(client, state_dir=settings.state_dir, task_queue=settings.task_queue)
 
 
 def open_session(local: LocalStack) -> Session:

@@ -11,6 +11,7 @@ from starter.rendering.text import clock, one_line, seconds, step_label, took
 from workflows.models.record import RunRecord, StepRecord
 from workflows.models.status import RunStatus, StepName, StepStatus
 
+_SHOWN_WARNINGS = 3
 _ONCE = (StepName.PREFLIGHT, StepName.ROLLBACK, StepName.REPORT)
 
 
@@ -48,6 +49,7 @@ def progress(record: RunRecord, now: datetime) -> RenderableType:
     parts: list[RenderableType] = [title]
     parts += [_earlier(record, number) for number in range(1, last)]
     parts.append(step_table(shown, now))
+    parts += [said(f"warning: {warning}", style="yellow") for warning in record.warnings[-_SHOWN_WARNINGS:]]
     if record.status is RunStatus.AWAITING_APPROVAL:
         parts += [Text(line) for line in waiting_lines(record)]
     return Group(*parts)
@@ -77,7 +79,7 @@ def changes(old: RunRecord | None, new: RunRecord) -> tuple[str, ...]:
     """One line per step whose state or message changed since ``old``, in the order of the steps."""
     before = {(step.name, step.round): step for step in old.steps} if old else {}
     lines = [_line(step) for step in new.steps if _tells(step, before.get((step.name, step.round)), new)]
-    fresh = [] if old is None else [w for w in new.warnings if w not in old.warnings]
+    fresh = [w for w in new.warnings if old is None or w not in old.warnings]
     lines += [f"          warning         {one_line(warning)}" for warning in fresh]
     waits = new.status is RunStatus.AWAITING_APPROVAL
     if waits and (old is None or old.status is not RunStatus.AWAITING_APPROVAL):
