@@ -12,10 +12,17 @@ from activities.manifests.dockerfile_lines import Instruction, escape_character
 from activities.manifests.dockerfile_reader import parse
 from activities.manifests.errors import ManifestError
 from activities.manifests.installers import PipInstall, SystemInstall
-from activities.manifests.names import canonical, wanted
+from activities.manifests.names import canonical, parse_requirement, spelled
 from activities.manifests.shell_words import Word
 
-__all__ = ["add_pip_packages", "add_system_packages", "package_manager", "parse", "pip_packages"]
+__all__ = [
+    "add_pip_packages",
+    "add_system_packages",
+    "is_plain_base",
+    "package_manager",
+    "parse",
+    "pip_packages",
+]
 
 _PACKAGE = re.compile(r"^[a-z0-9A-Z][A-Za-z0-9+._-]*(?:[=~<>]+[A-Za-z0-9+.:~_-]+)?$")
 _SKIPPED_AFTER_FROM = frozenset(
@@ -27,6 +34,7 @@ _DEBIAN_FAMILY = re.compile(
     r"^(?:debian|ubuntu|python|node|ruby|golang|php|rust|perl|pypy|buildpack-deps|openjdk|eclipse-temurin|maven"
     r"|gradle|postgres|redis|nginx|httpd|mysql|mongo|erlang|elixir|julia|r-base|gcc|haskell|tomcat|jenkins|uv)$"
 )
+_PLAIN_BASE = re.compile(r"^(?:python|pypy|debian|ubuntu|alpine|buildpack-deps|uv)?$")
 _TOOLS = frozenset(
     {"pip", "setuptools", "wheel", "uv", "poetry", "pipenv", "pip-tools", "build", "virtualenv"}
 )
@@ -49,6 +57,12 @@ def package_manager(facts: DockerfileFacts, stage: int) -> str | None:
     known = _DEBIAN_FAMILY.match(path.rsplit("/", 1)[-1])
     suites = re.search(r"bookworm|bullseye|buster|trixie|debian|ubuntu|jammy|noble|focal", f"{path}:{tag}")
     return "apt" if known or suites else None
+
+
+def is_plain_base(image: str) -> bool:
+    """Whether the image carries an operating system or Python only, so all else comes from the Dockerfile."""
+    name = image.split("@", 1)[0].rsplit("/", 1)[-1].split(":", 1)[0]
+    return bool(_PLAIN_BASE.match(name))
 
 
 def add_system_packages(
@@ -95,22 +109,28 @@ def pip_packages(facts: DockerfileFacts) -> set[str]:
 def add_pip_packages(text: str, packages: list[str], *, target: str | None = None) -> str:
     """The text with Python packages added to the last `pip install a b` of the built stages.
 
+    A package may carry extras and a specifier (`setuptools<82`); the shell sees it quoted where it must be.
     Raises ManifestError where no such instruction exists.
     """
-    names = [str(wanted(name, "")) for name in packages]
+    requirements = [parse_requirement(package) for package in packages]
     facts = parse(text, target)
     known = pip_packages(facts)
-    missing = [name for name in dict.fromkeys(names) if canonical(name) not in known]
+    missing = {spelled(r): canonical(r.name) for r in requirements if canonical(r.name) not in known}
     if not missing:
         return text
     sites = [site for site in facts.pip_installs() if _names_packages(site)]
     if not sites:
         raise ManifestError("no `pip install <package>` in this Dockerfile can take a further package")
     what = sites[-1].what
-    result = _splice(text, list(what.packages) if isinstance(what, PipInstall) else [], None, missing)
-    if not {canonical(name) for name in missing} <= pip_packages(parse(result, target)):
+    words = [_shell_word(name) for name in missing]
+    result = _splice(text, list(what.packages) if isinstance(what, PipInstall) else [], None, words)
+    if not set(missing.values()) <= pip_packages(parse(result, target)):
         raise ManifestError("the place for the packages is not clear in this Dockerfile")
     return result
+
+
+def _shell_word(requirement: str) -> str:
+    return f"'{requirement}'" if re.search(r"[<>!*\[\]]", requirement) else requirement
 
 
 def _plain(package: str) -> str:

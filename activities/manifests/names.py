@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
@@ -24,6 +26,15 @@ def wanted(name: str, specifier: str) -> Requirement:
     if specifier == "" and requirement.specifier:
         raise ManifestError(f"{name!r} carries a version; give it apart from the name")
     return requirement
+
+
+def parse_requirement(text: str) -> Requirement:
+    """A name with extras and specifier as one text: `uvicorn[standard]>=0.30`.
+
+    Raises ManifestError for URLs, markers and whatever is no requirement.
+    """
+    found = re.match(r"^\s*([A-Za-z0-9._-]+(?:\[[^\]]*\])?)\s*(.*)$", text)
+    return wanted(found[1] if found else text, found[2] if found else "")
 
 
 def pinned(version: str) -> SpecifierSet:

@@ -82,6 +82,14 @@ def test_a_bare_pip_install_takes_a_package(text: str, after: str) -> None:
     assert dockerfile.add_pip_packages(text, ["openpyxl"]) == after
 
 
+def test_a_specifier_is_quoted_for_the_shell() -> None:
+    """`<` unquoted would be a redirection."""
+    text = "FROM python\nRUN pip install flask\n"
+    assert dockerfile.add_pip_packages(text, ["setuptools<82"]).endswith("install flask 'setuptools<82'\n")
+    assert dockerfile.add_pip_packages(text, ["redis==5.0"]).endswith("install flask redis==5.0\n")
+    assert dockerfile.add_pip_packages(text, ["Flask<4"]) == text
+
+
 @pytest.mark.parametrize(
     "run",
     ["pip install -r requirements.txt", "pip install -U pip setuptools wheel", '["pip", "install", "flask"]'],

@@ -1,0 +1,1 @@
+"""Evidence to findings: rules, knowledge data and a scan of the sources."""

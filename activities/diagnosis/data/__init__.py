@@ -1,0 +1,1 @@
+"""Knowledge files; each says in `about` where its facts come from."""

@@ -1,0 +1,189 @@
+"""Hand-written facts about packages, kept as data files beside this package."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from functools import cache
+from importlib.resources import files
+from typing import Any
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from stdlib_list import long_versions, short_versions, stdlib_list
+
+_T64_RELEASES = frozenset({"trixie", "forky", "sid", "noble", "oracular", "plucky", "questing"})
+_RELEASES = (
+    ("trixie", ("trixie", "debian:13")),
+    ("bookworm", ("bookworm", "debian:12")),
+    ("bullseye", ("bullseye", "debian:11")),
+    ("noble", ("noble", "ubuntu:24.04")),
+    ("jammy", ("jammy", "ubuntu:22.04")),
+    ("focal", ("focal", "ubuntu:20.04")),
+)
+
+
+@dataclass(frozen=True)
+class Distribution:
+    """A distribution that provides an import; `specifier` where only some releases do."""
+
+    name: str
+    specifier: str = ""
+
+
+@dataclass(frozen=True)
+class Message:
+    """A line some tool prints when something is missing, and the packages that cure it."""
+
+    id: str
+    pattern: str
+    kind: str
+    names: tuple[str, ...] = ()
+    apt: tuple[str, ...] = ()
+    apk: tuple[str, ...] = ()
+    phase: str = ""
+    """`build`, `run`, or '' for both."""
+    python_headers: bool = False
+    """python3-dev is needed as well where Python comes from the distribution."""
+
+
+def distribution_of(module: str) -> Distribution | None:
+    """The distribution that provides `module`; the longest dotted prefix that is known decides."""
+    parts = module.split(".")
+    for size in range(len(parts), 0, -1):
+        entry = _table("python_imports.json", "imports").get(".".join(parts[:size]))
+        if entry:
+            requirement = Requirement(entry)
+            return Distribution(requirement.name, str(requirement.specifier))
+    return None
+
+
+def knows_exactly(module: str) -> bool:
+    """Whether the dotted name itself is on record (a namespace package such as `google.protobuf`)."""
+    return module in _table("python_imports.json", "imports")
+
+
+def known_distribution(name: str) -> Distribution | None:
+    """The distribution called `name`, or providing an import of that name; None where not on record."""
+    return _distributions().get(canonicalize_name(name)) or distribution_of(name)
+
+
+def brought_along_by(distributions: set[str]) -> set[str]:
+    """Canonical names that installing `distributions` (canonical names) installs without being asked."""
+    implied = _table("implied.json", "implied")
+    found: set[str] = set()
+    todo = list(distributions)
+    while todo:
+        for name in implied.get(todo.pop(), ()):
+            if name not in found:
+                found.add(name)
+                todo.append(name)
+    return found
+
+
+def command_provider(command: str) -> Distribution | None:
+    """The distribution that installs the console script `command`."""
+    entry = _table("commands.json", "commands").get(command)
+    return Distribution(entry) if entry else None
+
+
+@dataclass(frozen=True)
+class RemovedModule:
+    """A module that left the standard library."""
+
+    release: str
+    replacement: Distribution | None
+
+
+def removed_module(module: str) -> RemovedModule | None:
+    """What is known of a module that newer Pythons dropped."""
+    entry = _table("python_removed.json", "removed").get(module.split(".", 1)[0])
+    if entry is None:
+        return None
+    return RemovedModule(entry[0], Distribution(entry[1]) if entry[1] else None)
+
+
+def is_standard(module: str, version: str) -> bool:
+    """Whether `module` belongs to the standard library of Python `version` (`3.13`; '' means the newest)."""
+    return module.split(".", 1)[0] in _standard(version)
+
+
+def library_package(soname: str, manager: str, release: str) -> str | None:
+    """The package that carries a shared object, for `apt` or `apk`; `release` may be ''."""
+    entry = _table("shared_objects.json", "libraries").get(soname)
+    if entry is None or manager not in ("apt", "apk"):
+        return None
+    if manager == "apt" and release in _T64_RELEASES:
+        return str(entry.get("t64", entry["apt"]))
+    package = entry.get(manager)
+    return str(package) if package else None
+
+
+def knows_library(soname: str) -> bool:
+    """Whether the library is on record for any package manager."""
+    return soname in _table("shared_objects.json", "libraries")
+
+
+def release_of(image: str) -> str:
+    """The code name an image reference states (`python:3.13-slim-bookworm`), '' where it states none."""
+    return next((name for name, marks in _RELEASES if any(mark in image for mark in marks)), "")
+
+
+@cache
+def messages() -> tuple[Message, ...]:
+    """All known messages, in the order they are tried."""
+    return tuple(
+        Message(
+            entry["id"],
+            entry["pattern"],
+            entry["kind"],
+            tuple(entry.get("names", ())),
+            tuple(entry.get("apt", ())),
+            tuple(entry.get("apk", ())),
+            "build" if entry.get("build") else "run" if entry.get("run") else "",
+            bool(entry.get("python_headers")),
+        )
+        for entry in _load("messages.json")["messages"]
+    )
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Something that no manifest edit cures, by the words it is reported in."""
+
+    id: str
+    pattern: str
+    reason: str
+    build_only: bool = False
+
+
+@cache
+def causes() -> tuple[Cause, ...]:
+    """All known causes to decline, in the order they are tried."""
+    entries = _load("declines.json")["causes"]
+    return tuple(Cause(e["id"], e["pattern"], e["reason"], bool(e.get("build"))) for e in entries)
+
+
+def _table(file: str, key: str) -> dict[str, Any]:
+    table: dict[str, Any] = _load(file)[key]
+    return table
+
+
+@cache
+def _load(file: str) -> dict[str, Any]:
+    text = files("activities.diagnosis.data").joinpath(file).read_text(encoding="utf-8")
+    loaded: dict[str, Any] = json.loads(text)
+    return loaded
+
+
+@cache
+def _distributions() -> dict[str, Distribution]:
+    requirements = (Requirement(value) for value in _table("python_imports.json", "imports").values())
+    return {canonicalize_name(r.name): Distribution(r.name, str(r.specifier)) for r in requirements}
+
+
+@cache
+def _standard(version: str) -> frozenset[str]:
+    known = set(short_versions) | set(long_versions)
+    newest = max(short_versions, key=lambda text: tuple(map(int, text.split("."))))
+    return frozenset(stdlib_list(version if version in known else newest))

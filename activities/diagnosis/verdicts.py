@@ -1,0 +1,40 @@
+"""What a rule says of one place in the evidence, before it is tied to a file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from activities.diagnosis.log_lines import LogLine
+from workflows.models.finding import FindingKind
+
+
+@dataclass(frozen=True)
+class Need:
+    """A package is missing and known."""
+
+    rule: str
+    kind: FindingKind
+    names: tuple[str, ...]
+    lines: tuple[LogLine, ...]
+    """The lines that prove it, the decisive one first."""
+    reason: str
+    version: str = ""
+    """Specifier that the name needs, '' for any release."""
+    files: tuple[str, ...] = ()
+    """The project's own files in the traceback: where a scan starts."""
+    stage: str = ""
+    """Dockerfile stage whose build failed."""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """The true cause is something a manifest edit cannot cure."""
+
+    rule: str
+    reason: str
+    lines: tuple[LogLine, ...]
+    generic: bool = False
+    """True for an error no rule knows: it yields to a known cause in the same build step."""
+
+
+Verdict = Need | Refusal

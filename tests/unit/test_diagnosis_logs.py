@@ -1,0 +1,143 @@
+"""Logs: prefixes off, numbers kept, tracebacks read as Python wrote them."""
+
+from __future__ import annotations
+
+import textwrap
+import traceback
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from activities.diagnosis.log_lines import read_log
+from activities.diagnosis.tracebacks import chains
+
+PREFIXED = [
+    (
+        "api-1  | ModuleNotFoundError: No module named 'x'",
+        "ModuleNotFoundError: No module named 'x'",
+        "api-1",
+    ),
+    ("#12 3.456 error: boom", "error: boom", "#12"),
+    ("#7 ERROR: process failed", "ERROR: process failed", "#7"),
+    ("2026-01-02T03:04:05.678901234Z hello", "hello", ""),
+    ("\x1b[91mred\x1b[0m", "red", ""),
+    ("   5 | >>> RUN pip install x", "   5 | >>> RUN pip install x", ""),
+    ("windows\r", "windows", ""),
+]
+
+
+@pytest.mark.parametrize(("raw", "plain", "stream"), PREFIXED)
+def test_prefixes_come_off(raw: str, plain: str, stream: str) -> None:
+    """Compose, BuildKit, Docker's own times, colours."""
+    line = read_log(raw).lines[0]
+    assert (line.plain, line.stream) == (plain, stream)
+
+
+@given(st.text(max_size=300))
+def test_numbers_and_texts_are_those_of_the_source(text: str) -> None:
+    """Whatever the text: line n of the log is line n of the source, as an editor counts."""
+    source = text.split("\n")
+    for line in read_log(text).lines:
+        assert line.text == source[line.number - 1].rstrip("\r")
+
+
+BUILDKIT = """\
+#8 [builder 3/5] RUN pip install -r requirements.txt
+#9 [runtime 2/4] RUN python check.py
+#9 0.101 Traceback (most recent call last):
+#8 1.200 Collecting flask
+#9 0.102   File "/check.py", line 1, in <module>
+#8 1.300 ERROR: something else
+#9 0.102     import yaml
+#9 0.103 ModuleNotFoundError: No module named 'yaml'
+#9 ERROR: process "/bin/sh -c python check.py" did not complete successfully: exit code: 1
+#8 CANCELED
+------
+ > [runtime 2/4] RUN python check.py:
+0.103 ModuleNotFoundError: No module named 'yaml'
+------
+"""
+
+
+def test_parallel_build_steps_are_told_apart() -> None:
+    """Only the failed step counts, though its lines are mixed with another's, and its stage is known."""
+    log = read_log(BUILDKIT)
+    streams = log.streams()
+    assert "#8" not in streams
+    assert log.stage_of("#9") == "runtime"
+    (chain,) = chains(streams["#9"])
+    assert (chain.final.type, chain.final.log.number, chain.final.frames[0].code) == (
+        "ModuleNotFoundError",
+        8,
+        "import yaml",
+    )
+
+
+def _printed(code: str) -> str:
+    """What Python itself prints when `code` fails."""
+    try:
+        exec(compile(textwrap.dedent(code), "/app/main.py", "exec"), {})  # noqa: S102 - own snippets
+    except BaseException:  # noqa: BLE001
+        return traceback.format_exc()
+    raise AssertionError("the snippet did not fail")
+
+
+def test_real_tracebacks_are_read() -> None:
+    """A plain one, one raised from another, one raised while another was handled."""
+    plain = _printed("import nowhere_to_be_found")
+    caused = _printed(
+        """
+        try:
+            import nowhere_to_be_found
+        except ImportError as error:
+            raise RuntimeError('install it') from error
+        """
+    )
+    handled = _printed(
+        """
+        try:
+            import nowhere_to_be_found
+        except ImportError:
+            {}['REDIS_URL']
+        """
+    )
+    links = []
+    for text in (plain, caused, handled):
+        (chain,) = chains(read_log(text).lines)
+        links.append([(raised.name, raised.link) for raised in chain.raised])
+        assert chain.final.frames[-1].file == "/app/main.py"
+        assert next(raised.name for raised in chain.roots()) == chain.final.name
+    assert links == [
+        [("ModuleNotFoundError", "")],
+        [("ModuleNotFoundError", ""), ("RuntimeError", "cause")],
+        [("ModuleNotFoundError", ""), ("KeyError", "context")],
+    ]
+
+
+def test_a_syntax_error_needs_no_header() -> None:
+    """`python broken.py` prints no Traceback line."""
+    text = '  File "/app/broken.py", line 3\n    def f(:\n          ^\nSyntaxError: invalid syntax\n'
+    (chain,) = chains(read_log(text).lines)
+    assert chain.final.name == "SyntaxError"
+
+
+def test_a_prefixed_header_does_not_hide_the_traceback() -> None:
+    """Loggers put their own words before `Traceback`."""
+    text = (
+        '[E] Traceback (most recent call last):\n  File "/a.py", line 1, in <module>\n    x()\nKeyError: 1\n'
+    )
+    (chain,) = chains(read_log(text).lines)
+    assert (chain.final.name, chain.lines) == ("KeyError", frozenset({1, 2, 3, 4}))
+
+
+@given(
+    st.lists(
+        st.sampled_from([*BUILDKIT.split("\n"), "Traceback (most recent call last):", "E: 1", "  x", ""])
+    )
+)
+def test_any_mixture_of_lines_is_read(lines: list[str]) -> None:
+    """Cut and shuffled logs never raise, and every chain has an exception."""
+    log = read_log("\n".join(lines))
+    for stream in log.streams().values():
+        assert all(chain.raised for chain in chains(stream))
