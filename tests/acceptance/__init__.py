@@ -1,0 +1,1 @@
+"""Acceptance: named after the specification's stories and edge cases, on real parts only."""
