@@ -27,7 +27,10 @@ _PASSED_ON: tuple[str, ...] = (
 )  # fmt: skip
 _FIXED = {"LC_ALL": "C.UTF-8", "COMPOSE_MENU": "0", "DOCKER_CLI_HINTS": "false", "NO_COLOR": "1"}
 _UNSET = re.compile(r'The \\?"([^"\\]+)\\?" variable is not set')
-_LOG_LINE = re.compile(r'^time="[^"]*" level=(?:warning|info|debug)\b')
+_NOT_A_COMPLAINT = re.compile(
+    r"""^(?:time="[^"]*"\ level=(?:warning|info|debug)\b | \s*(?:Container|Network|Volume|Image)\ )""",
+    re.VERBOSE,
+)
 _DRY_RUN_LINE = re.compile(r"^\s*DRY-RUN MODE -\s+Container (?P<name>\S+)\s+(?P<what>\S.*?)\s*$")
 _RENAMED = re.compile(r"^[0-9a-f]{12}_")
 _NO_CHANGE = frozenset({"Running", "Waiting", "Healthy", "Exited", "Skipped"})
@@ -164,10 +167,11 @@ def _service_of(container: str, model: ComposeModel) -> str:
     return container  # an orphan: named as it is
 
 
-def complaint(stderr: str) -> str:
-    """Compose's own message without its warnings, masked and cut to a quotable length."""
-    lines = [line.strip() for line in stderr.splitlines() if line.strip() and not _LOG_LINE.match(line)]
-    return Redactor(()).text("; ".join(lines))[-_QUOTED_CHARACTERS:] or "no message"
+def complaint(printed: str) -> str:
+    """Compose's own message without warnings and progress, masked and cut to a quotable length."""
+    lines = (line.strip() for line in printed.splitlines() if not _NOT_A_COMPLAINT.match(line))
+    said = dict.fromkeys(line for line in lines if line)
+    return Redactor(()).text("; ".join(said))[-_QUOTED_CHARACTERS:] or "no message"
 
 
 def _printed(done: Completed) -> str:

@@ -119,15 +119,26 @@ class DockerEngine(DockerImages, DockerEvents):
 
         return (await self.client.ask(read)).decode("utf-8", errors="replace")
 
-    async def log_stream(self, container_id: str, sink: Callable[[bytes], None]) -> None:
-        """Hand a container's whole log to a sink, in chunks and in a thread; nothing where it is gone."""
+    async def log_stream(
+        self, container_id: str, sink: Callable[[bytes], None], max_bytes: int | None = None
+    ) -> bool:
+        """Hand a container's log to a sink, oldest first, in chunks, in a thread; nothing where it is gone.
 
-        def read(api: docker.APIClient) -> None:
+        Returns:
+            False where it was cut after ``max_bytes``.
+        """
+
+        def read(api: docker.APIClient) -> bool:
+            handed = 0
             with suppress(NotFound):
                 for chunk in api.logs(container_id, stream=True, follow=False):
                     sink(chunk)
+                    handed += len(chunk)
+                    if max_bytes is not None and handed >= max_bytes:
+                        return False
+            return True
 
-        await self.client.ask(read)
+        return await self.client.ask(read)
 
     async def remove_container(self, container_id: str, *, volumes: bool = False) -> None:
         """Kill and remove a container, its anonymous volumes too where asked; fine where it is gone."""
@@ -157,6 +168,11 @@ class DockerEngine(DockerImages, DockerEvents):
         """Values that must be masked wherever they turn up (I5); never stored."""
         inspected = await self._inspect(container_id)
         return secrets_in(facts.environment(inspected)) if inspected else frozenset()
+
+    async def health_log(self, container_id: str) -> str:
+        """What the health check printed lately, oldest first, unmasked; empty without a health check."""
+        inspected = await self._inspect(container_id)
+        return facts.health_log(inspected) if inspected else ""
 
     async def mounts(self, container_id: str) -> tuple[Mount, ...]:
         """Mounts of a container, by destination; none where it is gone."""

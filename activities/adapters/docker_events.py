@@ -2,7 +2,7 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -35,7 +35,7 @@ class DockerEvents:
 
         return await self.client.ask(read)
 
-    async def events(self, project: str) -> AsyncIterator[ContainerEvent]:
+    async def events(self, project: str) -> AsyncGenerator[ContainerEvent, None]:
         """The project's container events from now on; ends when the daemon goes away.
 
         Close it (``contextlib.aclosing``), or its thread listens on.

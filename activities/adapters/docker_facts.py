@@ -130,6 +130,18 @@ def container_state(inspected: Inspect) -> ContainerState:
     )
 
 
+def health_log(inspected: Inspect) -> str:
+    """The health check's last answers, each after a line with its exit code."""
+    entries = section(inspected, "State", "Health").get("Log")
+    if not isinstance(entries, list):
+        return ""
+    return "".join(
+        f"exit code {entry.get('ExitCode')} at {entry.get('Start')}\n{str(entry.get('Output', '')).rstrip()}\n"
+        for entry in entries
+        if isinstance(entry, dict)
+    )
+
+
 def project_labels(newest: Inspect) -> ProjectLabels | None:
     """How Compose was called, or None for a container that does not say."""
     tags = labels(newest)

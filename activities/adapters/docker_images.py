@@ -55,22 +55,29 @@ class DockerImages:
 
     async def hold_image(
         self, image_id: str, *, run_id: str, project: str, service: str, role: str = "previous"
-    ) -> None:
+    ) -> bool:
         """Keep an image from any prune until ``release_hold``; doing it again changes nothing.
 
         A tag alone does not survive ``image prune -a``, so a created, never started container uses the
         image too. It carries no Compose label: Compose never sees it.
 
-        Raises:
-            ImageNotFound: the image is gone already.
+        Returns:
+            False where the image is gone already.
         """
         suffix = "" if role == "previous" else f"-{role}"
-        await self.tag(image_id, f"{HELD_REPOSITORY}:{run_id}{suffix}")
         name = f"mm-orchestrator-held-{run_id}{suffix}"
         marks = {RUN_LABEL: run_id, PROJECT_LABEL: project, SERVICE_LABEL: service}
 
-        def create(api: docker.APIClient) -> None:
-            volumes = _facts(api, image_id).volumes
+        def hold(api: docker.APIClient) -> bool:
+            try:
+                api.tag(image_id, HELD_REPOSITORY, f"{run_id}{suffix}")
+                volumes = _facts(api, image_id).volumes
+            except ImageNotFound:
+                return False
+            create(api, volumes)
+            return True
+
+        def create(api: docker.APIClient, volumes: tuple[str, ...]) -> None:
             # tmpfs in place of the image's VOLUMEs, or each hold would leave anonymous volumes behind
             host = api.create_host_config(network_mode="none", tmpfs=dict.fromkeys(volumes, ""))
             try:
@@ -82,9 +89,9 @@ class DockerImages:
                     raise
                 if api.inspect_container(name)["Image"] != image_id:  # of another image: renew
                     api.remove_container(name, force=True)
-                    create(api)
+                    create(api, volumes)
 
-        await self.client.ask(create)
+        return await self.client.ask(hold)
 
     async def holds(self) -> frozenset[str]:
         """Run ids that hold an image on this daemon."""

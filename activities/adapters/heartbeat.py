@@ -13,7 +13,8 @@ BEAT_SECONDS = 1.0
 async def beating(message: str | Callable[[], str]) -> AsyncIterator[None]:
     """Send the message, asked anew each time where it changes, at once and then every second.
 
-    A cancellation reaches an activity with the answer to a heartbeat. The same step code also runs from ``recover``, where nobody listens.
+    A cancellation reaches an activity with the answer to a heartbeat. The same step code also runs from
+    ``recover``, where nobody listens.
     """
     if not activity.in_activity():
         yield

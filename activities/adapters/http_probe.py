@@ -18,6 +18,7 @@ from pathlib import Path
 
 import httpx
 
+from activities.adapters.redaction import Redactor
 from workflows.errors import OrchestratorError
 from workflows.models.verification import HttpProbe, ProbeResult, Vantage
 
@@ -53,7 +54,7 @@ class HttpProber:
             ok, detail = await asyncio.to_thread(_ask, probe)
         return ProbeResult(
             at=at,
-            check=f"http {probe.url}",
+            check=Redactor().text(f"http {probe.url}"),
             vantage=probe.vantage,
             ok=ok,
             detail=detail,
