@@ -30,6 +30,9 @@ async def open_client(address: str, namespace: str) -> Client:
     Raises:
         OrchestratorError: ``temporal_unavailable`` where the address is no address.
     """
+    if "://" in address:
+        detail = "an address is host:port, without a scheme"
+        raise OrchestratorError("temporal_unavailable", address=address, detail=detail)
     with temporal_errors(address):
         return await Client.connect(
             address,

@@ -11,6 +11,18 @@ from starter.cli.session import LocalStack, open_session
 __all__ = ["LocalStack", "build_app"]
 
 
+def _say_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"mm-orchestrator {version('mm-orchestrator')}")
+        raise typer.Exit
+
+
+Version = Annotated[
+    bool,
+    typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_say_version),
+]
+
+
 def build_app(local: LocalStack) -> typer.Typer:
     """The app with every command of an operator.
 
@@ -29,14 +41,14 @@ def build_app(local: LocalStack) -> typer.Typer:
     @app.callback()
     def main(
         context: typer.Context,
-        show_version: Annotated[
-            bool, typer.Option("--version", help="Print the version and exit.", is_eager=True)
+        _version: Annotated[
+            bool,
+            typer.Option(
+                "--version", help="Print the version and exit.", is_eager=True, callback=_say_version
+            ),
         ] = False,
     ) -> None:
         """Repair one broken service of a Docker Compose stack, prove it, or put everything back."""
-        if show_version:
-            typer.echo(f"mm-orchestrator {version('mm-orchestrator')}")
-            raise typer.Exit
         context.obj = open_session(local)
 
     app.command("run")(run.run)

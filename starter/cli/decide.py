@@ -70,7 +70,7 @@ async def _waiting_plan(session: Session, client: "OrchestratorClient", run: str
 
 
 def _agreed(session: Session, plan: ActionPlan, run: str) -> bool:
-    if not sys.stdin.isatty():
+    if not _stdin_is_a_terminal():
         session.note(Text(f"Not approved: without a terminal, say so: mm-orchestrator approve {run} --yes"))
         return False
     question = f"Approve plan {one_line(plan.digest[:12])} for {one_line(plan.service)}?"
@@ -81,6 +81,10 @@ def _agreed(session: Session, plan: ActionPlan, run: str) -> bool:
     if not agreed:
         session.note(Text("Not approved; the run goes on waiting."))
     return agreed
+
+
+def _stdin_is_a_terminal() -> bool:
+    return sys.stdin.isatty()
 
 
 def reject(
@@ -115,10 +119,8 @@ def _answered(session: Session, answer: Approval, as_json: bool) -> int:
         session.refuse(code, answer.message or "The attempt was refused.", remedy_of(code))
         return ExitCode.FAILED
     if not as_json:
-        digest = f" plan {answer.plan_digest[:12]}" if answer.plan_digest else ""
-        session.answer(
-            Text(f"{answer.verdict}{one_line(digest)} by {one_line(answer.approver or '?')}".strip())
-        )
+        plan = f"plan {one_line((answer.plan_digest or '?')[:12])}"
+        session.answer(Text(f"{answer.verdict} {plan} by {one_line(answer.approver or '?')}"))
     return ExitCode.OK
 
 

@@ -4,15 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from rich.console import Console, ConsoleOptions, RenderResult
+from rich.measure import Measurement
 from rich.table import Table
 from rich.text import Text
 
 from starter.rendering.style import said
 from starter.rendering.text import one_line, size
 from workflows.models.artifact import ArtifactState, RunArtifact
-
-ONE_LINE_WIDTH = 200
-"""Columns from which on name, size, state, checksum and address fit a line."""
 
 
 @dataclass(frozen=True)
@@ -25,10 +23,15 @@ class ArtifactTable:
         """Choose by the room there is."""
         if not self.artifacts:
             yield Text("No artifacts yet.")
-        elif options.max_width >= ONE_LINE_WIDTH:
-            yield _table(self.artifacts)
+            return
+        table = _table(self.artifacts)
+        if Measurement.get(console, options.update_width(_UNBOUNDED), table).maximum <= options.max_width:
+            yield table
         else:
             yield from (_three_lines(artifact) for artifact in self.artifacts)
+
+
+_UNBOUNDED = 100_000
 
 
 def _table(artifacts: Sequence[RunArtifact]) -> Table:
