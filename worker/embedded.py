@@ -5,11 +5,11 @@ Nothing has to run before and nothing runs after, however this process ends.
 
 import asyncio
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from temporalio.client import Client
 
@@ -25,7 +25,7 @@ from worker.workers import Wiring, running_workers
 DEV: Final = "dev"
 RUN_LOCAL: Final = "run --local"
 
-Wire = Callable[[WorkerSettings, StateDir, Path | None], Awaitable[Wiring]]
+Wire = Callable[[WorkerSettings, StateDir, Path | None], Coroutine[Any, Any, Wiring]]
 
 
 @dataclass(frozen=True)
@@ -58,13 +58,15 @@ async def embedded_stack(
         state.check_outside(project_dir)
     async with AsyncExitStack() as stack:
         stack.enter_context(embedded_lock(state.root, command))
+        wiring_up = asyncio.create_task(wire(settings, state, project_dir))  # asks Docker meanwhile
+        stack.callback(wiring_up.cancel)
         server = await stack.enter_async_context(
             temporal_server(state.temporal, state.children, settings.temporal_namespace)
         )
         await stack.enter_async_context(_ends_with(server))
         client = server.client
         warnings, _ = await asyncio.gather(register_search_attributes(client), keep_history(client))
-        wiring = await wire(settings, state, project_dir)
+        wiring = await wiring_up
         await stack.enter_async_context(running_workers(client, settings, wiring))
         about = EmbeddedStack(
             address=server.address,

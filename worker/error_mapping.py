@@ -10,10 +10,12 @@ import time
 from typing import Any, Final
 
 import structlog
+from pydantic import ValidationError
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, FailureError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
+from starter.converter import describe_problems
 from worker.telemetry import Mask
 from workflows.errors import OrchestratorError
 from workflows.models.failure import StepFailure
@@ -81,7 +83,8 @@ def to_application_error(error: OrchestratorError, step: StepName) -> Applicatio
 
 def brief(error: BaseException, mask: Mask) -> str:
     """One masked line of at most 300 characters that names an unexpected error."""
-    text = " ".join(mask(str(error)).split())
+    told = describe_problems(error) if isinstance(error, ValidationError) else str(error)
+    text = " ".join(mask(told).split())
     named = f"{type(error).__name__}: {text}" if text else type(error).__name__
     return named if len(named) <= _SHOWN_CHARACTERS else named[: _SHOWN_CHARACTERS - 1] + "…"
 

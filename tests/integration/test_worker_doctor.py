@@ -1,0 +1,85 @@
+"""``doctor`` on this machine: real Docker, real files, real or missing servers."""
+
+import os
+from pathlib import Path
+
+import docker
+import pytest
+
+from worker.doctor import Check, Grade, examine
+from worker.main import run_command_line
+from worker.settings import load_settings
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("TEMPORAL_ADDRESS", "MM_ORCHESTRATOR_POLICY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MM_ORCHESTRATOR_STATE_DIR", str(tmp_path / "state"))
+
+
+async def checks() -> dict[str, Check]:
+    """The doctor's answer by name."""
+    return {check.name: check for check in await examine(load_settings())}
+
+
+async def test_a_machine_that_has_everything(docker_engine: docker.DockerClient, tmp_path: Path) -> None:
+    """No check fails, the daemon's version is the daemon's, and nothing is made."""
+    found = await checks()
+    assert {check.grade for check in found.values()} <= {Grade.OK, Grade.NOTE}
+    assert docker_engine.version()["Version"] in found["Docker daemon"].detail
+    assert not (tmp_path / "state").exists()
+
+
+async def test_docker_down_is_told_with_a_remedy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The check fails alone; the others still answer."""
+    monkeypatch.setenv("DOCKER_HOST", "unix:///no/such/docker.sock")
+    found = await checks()
+    assert found["Docker daemon"].grade is Grade.FAILED
+    assert found["Docker daemon"].remedy
+    assert found["Free space"].grade is Grade.OK
+
+
+async def test_no_docker_command_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """An empty PATH has neither docker nor its compose plugin."""
+    monkeypatch.setenv("PATH", str(tmp_path))
+    found = await checks()
+    assert found["Docker Compose"].grade is Grade.FAILED
+    assert found["Docker Compose"].remedy
+
+
+async def test_a_configured_server_must_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without TEMPORAL_ADDRESS a missing server is a note; with it, a failure."""
+    monkeypatch.setenv("TEMPORAL_ADDRESS", "127.0.0.1:1")
+    temporal = (await checks())["Temporal"]
+    assert temporal.grade is Grade.FAILED
+    assert "127.0.0.1:1" in temporal.detail
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
+async def test_a_foreign_state_directory_is_told(tmp_path: Path) -> None:
+    """It belongs to somebody else: their run data, not ours."""
+    state = tmp_path / "state"
+    state.mkdir()
+    os.chown(state, 12345, 12345)
+    found = await checks()
+    assert found["State directory"].grade is Grade.FAILED
+    assert "12345" in found["State directory"].detail
+
+
+def test_the_command_exits_five_when_a_check_fails(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """One line per check, the remedy below the failed one."""
+    policy = tmp_path / "policy.yaml"
+    policy.write_text("versoin: 1\n")
+    monkeypatch.setenv("MM_ORCHESTRATOR_POLICY", str(policy))
+    assert run_command_line(["doctor"]) == 5
+    out = capsys.readouterr().out
+    failed = [line for line in out.splitlines() if line.startswith("FAILED")]
+    assert len(failed) == 1
+    assert "Policy" in failed[0]
+    assert "versoin" in failed[0]
+    assert "→" in out
+    monkeypatch.delenv("MM_ORCHESTRATOR_POLICY")
+    assert run_command_line(["doctor"]) == 0

@@ -1,0 +1,109 @@
+"""The worker's environment: names, order, empty values, and friendly refusals."""
+
+from pathlib import Path
+
+import pytest
+
+from worker.settings import WorkerSettings, load_settings
+from workflows.errors import OrchestratorError
+
+NAMES = (
+    "TEMPORAL_ADDRESS", "TEMPORAL_NAMESPACE", "MM_ORCHESTRATOR_STATE_DIR", "MM_ORCHESTRATOR_POLICY",
+    "MM_ORCHESTRATOR_HOST", "MM_ORCHESTRATOR_TASK_QUEUE", "MM_ORCHESTRATOR_GRACEFUL_SHUTDOWN_SECONDS",
+    "MM_ORCHESTRATOR_LOG_LEVEL", "MM_ORCHESTRATOR_LOG_FORMAT", "MOONMIND_DEPLOYMENT_LOCK_DIR",
+    "ORCHESTRATOR_STATSD_HOST", "ORCHESTRATOR_STATSD_PORT", "SPEC_WORKFLOW_METRICS_HOST",
+    "SPEC_WORKFLOW_METRICS_PORT", "SPEC_WORKFLOW_METRICS_PREFIX", "SPEC_WORKFLOW_METRICS_ENABLED",
+    "STATSD_HOST", "STATSD_PORT",
+)  # fmt: skip
+
+
+@pytest.fixture(autouse=True)
+def _clean(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in NAMES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("MM_ORCHESTRATOR_STATE_DIR", str(tmp_path / "state"))
+
+
+def test_defaults_are_those_of_the_contract() -> None:
+    """Queue, namespace, metrics prefix and no policy (DESIGN section 6)."""
+    settings = load_settings()
+    assert settings.task_queue == "mm.orchestrator"
+    assert settings.temporal_namespace == "default"
+    assert settings.temporal_address is None
+    assert settings.host is None
+    assert settings.policy_path is None
+    assert (settings.statsd_host, settings.statsd_port) == (None, 8125)
+    assert settings.statsd_prefix == "moonmind.orchestrator"
+
+
+def test_an_empty_value_counts_as_unset(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Compose files set variables to nothing all the time."""
+    for name in NAMES:
+        monkeypatch.setenv(name, "")
+    assert load_settings() == WorkerSettings(configured_state_dir=None)
+    assert load_settings().task_queue == "mm.orchestrator"
+
+
+@pytest.mark.parametrize(
+    ("environment", "expected"),
+    [
+        ({"STATSD_HOST": "c"}, "c"),
+        ({"SPEC_WORKFLOW_METRICS_HOST": "b", "STATSD_HOST": "c"}, "b"),
+        ({"ORCHESTRATOR_STATSD_HOST": "a", "SPEC_WORKFLOW_METRICS_HOST": "b", "STATSD_HOST": "c"}, "a"),
+        ({"ORCHESTRATOR_STATSD_HOST": "", "SPEC_WORKFLOW_METRICS_HOST": "", "STATSD_HOST": "c"}, "c"),
+        ({}, None),
+    ],
+)
+def test_statsd_names_in_their_order(
+    monkeypatch: pytest.MonkeyPatch, environment: dict[str, str], expected: str | None
+) -> None:
+    """Ours first, then MoonMind's, then the common one; empty ones are passed over (SPEC FR-012)."""
+    for name, value in environment.items():
+        monkeypatch.setenv(name, value)
+    assert load_settings().statsd_host == expected
+
+
+def test_the_state_directory_may_hold_the_policy(tmp_path: Path) -> None:
+    """``policy.yaml`` there counts as soon as it exists."""
+    settings = load_settings()
+    assert settings.policy_path is None
+    policy = settings.state_dir / "policy.yaml"
+    policy.parent.mkdir()
+    policy.write_text("version: 1\n")
+    assert settings.policy_path == policy
+
+
+def test_a_named_policy_counts_even_where_it_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A typo in the path must be told, not read as "no policy"."""
+    monkeypatch.setenv("MM_ORCHESTRATOR_POLICY", "/no/such/policy.yaml")
+    assert load_settings().policy_path == Path("/no/such/policy.yaml")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MM_ORCHESTRATOR_POLICY", "relative/policy.yaml"),
+        ("MM_ORCHESTRATOR_HOST", "two words"),
+        ("MM_ORCHESTRATOR_TASK_QUEUE", "../queue"),
+        ("MM_ORCHESTRATOR_GRACEFUL_SHUTDOWN_SECONDS", "-1"),
+        ("MM_ORCHESTRATOR_LOG_LEVEL", "loud"),
+        ("MM_ORCHESTRATOR_LOG_FORMAT", "xml"),
+        ("MOONMIND_DEPLOYMENT_LOCK_DIR", "locks"),
+        ("ORCHESTRATOR_STATSD_PORT", "hunter2"),
+        ("STATSD_PORT", "70000"),
+        ("SPEC_WORKFLOW_METRICS_ENABLED", "perhaps"),
+    ],
+)
+def test_a_bad_value_is_refused_by_its_name(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    """The message names the variable that is set, and never repeats its value (I5)."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(OrchestratorError) as caught:
+        load_settings()
+    assert caught.value.code == "settings_invalid"
+    assert name in caught.value.message
+    assert value not in caught.value.message
+
+
+def test_a_host_name_becomes_part_of_a_queue() -> None:
+    """Whatever Docker calls the host, the queue's name stays plain."""
+    assert load_settings().host_queue("My Host/7") == "mm.orchestrator.My-Host-7"

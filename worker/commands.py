@@ -1,0 +1,119 @@
+"""The commands that need a worker's parts: dev, worker, doctor, recover, policy check.
+
+Their imports are inside: ``--help`` and the commands that only ask Temporal should not wait for them.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final
+
+import typer
+
+if TYPE_CHECKING:
+    from temporalio.client import Client
+
+    from worker.doctor import Check
+    from worker.settings import WorkerSettings
+
+FAILED: Final = 5
+
+ProjectDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--project-dir", metavar="DIR", help="The Compose project to serve.", exists=True, file_okay=False
+    ),
+]
+PolicyFile = Annotated[Path, typer.Argument(metavar="FILE", help="The policy file.")]
+RunId = Annotated[
+    str | None,
+    typer.Argument(metavar="[RUN]", help="A run id or workflow id; without one, the open ones are listed."),
+]
+AcceptCurrentState = Annotated[
+    bool, typer.Option("--accept-current-state", help="Settle without changing anything: keep what is there.")
+]
+
+
+def add_commands(app: typer.Typer) -> None:
+    """Add the worker's commands to the operator's."""
+    app.command("dev")(dev)
+    app.command("worker")(worker)
+    app.command("doctor")(doctor)
+    app.command("recover")(recover)
+    policy = typer.Typer(no_args_is_help=True, help="Look at a policy file.")
+    policy.command("check")(policy_check)
+    app.add_typer(policy, name="policy")
+
+
+def local_stack(project_dir: Path | None) -> "AbstractAsyncContextManager[Client]":
+    """How ``run --local`` starts server and worker in its own process tree."""
+    from worker.serve import local_client  # noqa: PLC0415 - see the module's first lines
+
+    return local_client(project_dir)
+
+
+def dev(project_dir: ProjectDir = None) -> None:
+    """Temporal server, Web UI and worker in one process tree, until Ctrl-C; state is kept."""
+    from worker.serve import serve_embedded  # noqa: PLC0415
+
+    _execute(serve_embedded(_settings(), project_dir, _say))
+
+
+def worker() -> None:
+    """The production worker: serves the Temporal server at TEMPORAL_ADDRESS until SIGTERM."""
+    from worker.serve import serve  # noqa: PLC0415
+
+    _execute(serve(_settings()))
+
+
+def doctor() -> None:
+    """Check Docker, Compose, state directory, policy and Temporal; exit 5 when something is missing."""
+    from worker.doctor import Grade, examine  # noqa: PLC0415
+
+    checks = asyncio.run(examine(_settings()))
+    for check in checks:
+        _say(_line(check))
+    if any(check.grade is Grade.FAILED for check in checks):
+        raise typer.Exit(FAILED)
+
+
+def policy_check(file: PolicyFile) -> None:
+    """Name every problem of a policy file with its line; exit 5 when there is one."""
+    from activities.adapters.policy_file import check_policy, load_policy  # noqa: PLC0415
+
+    problems = check_policy(file)
+    for problem in problems:
+        _say(str(problem))
+    if problems:
+        raise typer.Exit(FAILED)
+    policy = load_policy(file)
+    _say(
+        f"{file} is valid: {', '.join(sorted(policy.projects)) or 'no project'}; digest {policy.digest[:12]}"
+    )
+
+
+def recover(run: RunId = None, *, accept_current_state: AcceptCurrentState = False) -> None:
+    """Settle what a lost run left, from its journal; needs no Temporal."""
+    from worker.recover import recover_command  # noqa: PLC0415
+
+    raise typer.Exit(asyncio.run(recover_command(_settings(), run, accept_current_state, _say)))
+
+
+def _settings() -> "WorkerSettings":
+    from worker.settings import load_settings  # noqa: PLC0415
+
+    return load_settings()
+
+
+def _execute(work: Coroutine[Any, Any, None]) -> None:
+    asyncio.run(work)
+
+
+def _say(line: str) -> None:
+    typer.echo(line)
+
+
+def _line(check: "Check") -> str:
+    remedy = f"\n{'':24}→ {check.remedy}" if check.remedy else ""
+    return f"{check.grade:<7} {check.name:<16}{' '.join(check.detail.split())}{remedy}"

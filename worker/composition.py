@@ -1,0 +1,157 @@
+"""The sole wiring: which adapter stands behind which step, and which step behind which port."""
+
+import os
+import socket
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from activities.adapters.artifact_store import ArtifactStore
+from activities.adapters.compose_runner import ComposeRunner
+from activities.adapters.docker_engine import DockerEngine
+from activities.adapters.git_diff import GitDiff
+from activities.adapters.http_probe import HttpProber
+from activities.adapters.journal import JournalStore
+from activities.adapters.masking import Masking
+from activities.adapters.neighbour_proof import NeighbourProver
+from activities.adapters.policy_file import PolicySource
+from activities.adapters.project_resources import ProjectResources
+from activities.adapters.redaction import Redactor
+from activities.adapters.state_dir import PlanStore, StateDir
+from activities.adapters.statsd import Metrics
+from activities.analyze import Analyze
+from activities.approve import RecordApprovals, Revalidate
+from activities.build import Build
+from activities.checks.implicit_project import implicit_names
+from activities.locate import Locate
+from activities.patch import Patch
+from activities.plan import Plan
+from activities.preflight import Preflight
+from activities.report import Report
+from activities.restart import Restart
+from activities.rollback import Rollback
+from activities.verify import Verify
+from worker.settings import WorkerSettings, queue_word
+from worker.workers import Activity, Wiring
+from workflows import ports
+from workflows.errors import OrchestratorError
+
+
+@dataclass(frozen=True)
+class Adapters:
+    """Everything of the outside world, once per process."""
+
+    state: StateDir
+    engine: DockerEngine
+    compose: ComposeRunner
+    policies: PolicySource
+    prober: HttpProber
+    journals: JournalStore
+    artifacts: ArtifactStore
+    masking: Masking
+    git: GitDiff
+    metrics: Metrics
+
+
+async def compose(settings: WorkerSettings, state: StateDir, project_dir: Path | None) -> Wiring:
+    """Wire the production worker.
+
+    Raises:
+        OrchestratorError: ``docker_unavailable`` where the daemon must say which host this is, and
+            does not answer.
+    """
+    adapters = await build_adapters(settings, state, project_dir, os.environ)
+    return wire(adapters, settings, settings.host or (await adapters.engine.info()).name)
+
+
+async def compose_embedded(settings: WorkerSettings, state: StateDir, project_dir: Path | None) -> Wiring:
+    """Wire the embedded worker; it starts without Docker, so that the run can say what is missing.
+
+    Args:
+        settings: the worker's settings.
+        state: the state directory.
+        project_dir: the project of zero configuration, or the one meant among the policy's.
+    """
+    adapters = await build_adapters(settings, state, project_dir, os.environ)
+    try:
+        host = settings.host or (await adapters.engine.info()).name
+    except OrchestratorError:
+        host = socket.gethostname()
+    return wire(adapters, settings, host)
+
+
+async def build_adapters(
+    settings: WorkerSettings, state: StateDir, project_dir: Path | None, environment: Mapping[str, str]
+) -> Adapters:
+    """Every adapter on this machine's Docker, this state directory and this policy."""
+    engine = DockerEngine.from_environment(environment)
+    compose_runner = ComposeRunner(environment)
+    return Adapters(
+        state=state,
+        engine=engine,
+        compose=compose_runner,
+        policies=await _policies(settings, project_dir, engine, compose_runner),
+        prober=HttpProber(),
+        journals=JournalStore(state, deployment_lock_dir=settings.deployment_lock_dir),
+        artifacts=ArtifactStore.in_state_dir(state),
+        masking=Masking(engine, compose_runner),
+        git=GitDiff(environment),
+        metrics=Metrics(
+            settings.statsd_host if settings.statsd_enabled else None,
+            settings.statsd_port,
+            settings.statsd_prefix,
+        ),
+    )
+
+
+async def _policies(
+    settings: WorkerSettings, project_dir: Path | None, engine: DockerEngine, compose_runner: ComposeRunner
+) -> PolicySource:
+    path = settings.policy_path
+    names: tuple[str, ...] = ()
+    if path is None and project_dir is not None:
+        names = await implicit_names(project_dir, engine, compose_runner)
+    return PolicySource(path, project_dir, names)
+
+
+def wire(adapters: Adapters, settings: WorkerSettings, host: str) -> Wiring:
+    """The steps of one host, each on the adapters it needs."""
+    word = queue_word(host)
+    return Wiring(host=word, activities=bind(adapters, word, settings.task_queue), mask=Redactor().text)
+
+
+def bind(on: Adapters, host: str, task_queue: str) -> dict[str, Activity]:
+    """Port name -> the one implementation behind it."""
+    plans, resources = PlanStore(on.state), ProjectResources(on.engine.client)
+    neighbours = NeighbourProver(on.engine, on.compose)
+    return {
+        ports.LOCATE.name: Locate(on.policies, host, task_queue).locate,
+        ports.PREFLIGHT.name: Preflight(
+            on.engine, on.compose, on.policies, on.journals, on.artifacts
+        ).preflight,
+        ports.ANALYZE.name: Analyze(on.engine, on.prober, on.artifacts, on.masking).analyze,
+        ports.PLAN.name: Plan(on.journals, plans, on.artifacts, on.masking).plan,
+        ports.REVALIDATE.name: Revalidate(on.policies, plans).revalidate,
+        ports.RECORD_APPROVALS.name: RecordApprovals(on.artifacts).record_approvals,
+        ports.PATCH.name: Patch(
+            on.journals, plans, on.engine, on.compose, resources, on.artifacts, on.masking, on.git
+        ).patch,
+        ports.BUILD.name: Build(on.journals, on.engine, on.compose, on.artifacts, on.masking).build,
+        ports.RESTART.name: Restart(on.journals, on.engine, on.compose, on.artifacts, on.masking).restart,
+        ports.VERIFY.name: Verify(
+            on.journals, on.engine, on.prober, neighbours, on.artifacts, on.masking
+        ).verify,
+        ports.ROLLBACK.name: rollback_step(on).rollback,
+        ports.REPORT.name: report_step(on).report,
+    }
+
+
+def rollback_step(on: Adapters) -> Rollback:
+    """The compensation; ``recover`` runs the same one."""
+    resources = ProjectResources(on.engine.client)
+    return Rollback(on.journals, on.artifacts, on.engine, on.compose, resources, on.masking)
+
+
+def report_step(on: Adapters) -> Report:
+    """The report; ``recover`` writes the same one."""
+    return Report(on.journals, on.artifacts, on.engine, on.metrics)
