@@ -1,0 +1,98 @@
+"""The documents name what the code has: commands, options, settings, error codes, modules."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import typer.main
+from pydantic import AliasChoices
+from typer.core import TyperCommand, TyperGroup
+
+from starter.cli.app import build_app
+from worker.commands import add_commands, local_stack
+from worker.settings import WorkerSettings
+from workflows.error_table import error_table
+from workflows.models.status import RunStatus
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text()
+ARCHITECTURE = (ROOT / "ARCHITECTURE.md").read_text()
+
+
+def commands(group: TyperGroup, path: str = "") -> Iterator[tuple[str, TyperCommand]]:
+    """Every command of the command line with its full name."""
+    for name, command in group.commands.items():
+        if isinstance(command, TyperGroup):
+            yield from commands(command, f"{path}{name} ")
+        else:
+            assert isinstance(command, TyperCommand)
+            yield path + name, command
+
+
+def whole_command_line() -> TyperGroup:
+    """What the console script builds."""
+    app = build_app(local_stack)
+    add_commands(app)
+    group = typer.main.get_command(app)
+    assert isinstance(group, TyperGroup)
+    return group
+
+
+COMMANDS = dict(commands(whole_command_line()))
+
+
+def test_the_command_line_has_commands() -> None:
+    """The tests below are not empty."""
+    assert {"run", "dev", "worker", "recover", "policy check", "doctor"} <= set(COMMANDS)
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_command_is_in_the_readme(name: str) -> None:
+    """A command nobody can find does not exist."""
+    assert re.search(rf"`{name}[ `\[]", README), name
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_every_option_is_in_the_readme(name: str) -> None:
+    """So does an option."""
+    options = [o for p in COMMANDS[name].params for o in p.opts if o.startswith("--") and o != "--help"]
+    assert [option for option in options if option not in README] == []
+
+
+def test_every_setting_is_in_the_readme() -> None:
+    """Every environment variable that is read is documented."""
+    names: set[str] = set()
+    for field in WorkerSettings.model_fields.values():
+        alias = field.validation_alias
+        names |= set(map(str, alias.choices)) if isinstance(alias, AliasChoices) else {str(alias)}
+    shortened = {n for n in names if n.startswith("SPEC_WORKFLOW_METRICS_")}
+    missing = {n for n in names - shortened if f"`{n}`" not in README}
+    missing |= {n for n in shortened if f"`_{n.rsplit('_', 1)[1]}`" not in README and f"`{n}`" not in README}
+    assert missing == set()
+
+
+def test_the_error_page_is_current() -> None:
+    """Regenerate it with ``python -m workflows.error_table > deploy/ERRORS.md``."""
+    assert (ROOT / "deploy" / "ERRORS.md").read_text() == error_table()
+
+
+def test_terminal_statuses_are_in_the_readme() -> None:
+    """An operator meets exactly these words."""
+    assert [s for s in RunStatus if s.terminal and f"`{s}`" not in README] == []
+
+
+def test_the_house_is_drawn_as_it_stands() -> None:
+    """Every package has its row, and every path that ARCHITECTURE.md names exists."""
+    packages = {p.parent.relative_to(ROOT).as_posix() for p in (ROOT / "activities").glob("*/__init__.py")}
+    assert [package for package in packages if f"`{package}/`" not in ARCHITECTURE] == []
+    named = re.findall(
+        r"`((?:workflows|activities|worker|starter|deploy)/[\w./-]*\w(?:\.py|/))`", ARCHITECTURE
+    )
+    assert named
+    assert [path for path in named if not (ROOT / path).exists()] == []
+
+
+def test_the_readme_is_short() -> None:
+    """About a hundred lines: what does not fit belongs elsewhere."""
+    assert len(README.splitlines()) <= 120
