@@ -1,0 +1,163 @@
+"""Analyze: collect the evidence, mask it, and let the rules speak.
+
+Evidence is what Docker and the last failed step left behind: container state, logs, health log, build
+log. A healthy service ends here, and so does one whose cause no rule can cure.
+"""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from temporalio import activity
+
+from activities.adapters.artifact_store import ArtifactStore, artifact_name
+from activities.adapters.docker_engine import DockerEngine
+from activities.adapters.http_probe import HttpProber
+from activities.adapters.masking import Masking
+from activities.adapters.redaction import Redactor
+from activities.diagnosis.diagnose import Diagnosis, diagnose
+from activities.diagnosis.evidence import ContainerFacts, Evidence, Phase, SourceText
+from activities.diagnosis.operator import operator_finding
+from activities.diagnosis.project import Project
+from activities.diagnosis.rendering import render_analysis
+from workflows import ports
+from workflows.models.finding import Finding
+from workflows.models.request import IntentKind
+from workflows.models.snapshot import ContainerState
+from workflows.ports import AnalyzeInput, AnalyzeResult
+from workflows.standing import standing
+
+_LOG_LINES = 2000
+_BUILD_LOG_BYTES = 2 * 1024 * 1024
+_STARTING_SECONDS = 15.0
+
+
+@dataclass(frozen=True)
+class Analyze:
+    """The analyze step (SPEC User Story 1)."""
+
+    engine: DockerEngine
+    prober: HttpProber
+    artifacts: ArtifactStore
+    masking: Masking
+
+    @activity.defn(name=ports.ANALYZE.name)
+    async def analyze(self, job: AnalyzeInput) -> AnalyzeResult:
+        """Evidence to findings.
+
+        Raises:
+            OrchestratorError: ``docker_unavailable``, or ``no_safe_fix`` for an instruction without a
+                file it could change.
+        """
+        redactor = await self.masking.redactor(job.target)
+        containers = await self._settled_containers(job)
+        asked_to_repair = job.failure is None and job.intent.kind is IntentKind.REPAIR
+        if asked_to_repair and (reason := await self._healthy(job, containers)):
+            return await self._answer(job, (), AnalyzeResult(healthy=True, reason=reason))
+        evidence = await self._evidence(job, containers, redactor)
+        if job.failure is None and not asked_to_repair:
+            finding = await asyncio.to_thread(operator_finding, job.intent, Project(evidence))
+            found = AnalyzeResult(healthy=False, findings=(finding,), reason=finding.reason)
+            return await self._answer(job, evidence.sources, found)
+        diagnosis = await asyncio.to_thread(diagnose, evidence)
+        return await self._answer(job, evidence.sources, _conclude(job, containers, diagnosis))
+
+    async def _settled_containers(self, job: AnalyzeInput) -> tuple[ContainerState, ...]:
+        """The replicas, once no health check is still at its beginning (bounded)."""
+        project, service = job.target.project.name, job.target.service
+        for _ in range(int(_STARTING_SECONDS / 0.5)):
+            containers = await self.engine.containers(project, service)
+            if job.failure is not None or not any(c.health == "starting" for c in containers):
+                break
+            _beat("waiting for the health check's first answer")
+            await asyncio.sleep(0.5)
+        return containers
+
+    async def _healthy(self, job: AnalyzeInput, containers: Sequence[ContainerState]) -> str:
+        """Why the service counts as healthy; empty where it does not."""
+        state = standing(containers, wanted=job.target.scale, now=datetime.now(UTC))
+        if state.broken or not containers:
+            return ""
+        results = [
+            await self.prober.probe(probe, container.pid)
+            for probe in job.verification.http
+            for container in containers[:1]
+        ]
+        if not all(result.ok for result in results):
+            return ""
+        if not state.proved and not results:
+            # Up, but nothing proves it: only a log without a cause may call that healthy.
+            return ""
+        checks = [f"{result.check}: {result.detail}" for result in results]
+        return f"{job.target.service} is healthy: {'; '.join([state.reason, *checks])}"
+
+    async def _evidence(
+        self, job: AnalyzeInput, containers: Sequence[ContainerState], redactor: Redactor
+    ) -> Evidence:
+        sources = [] if job.failure is None else await self._build_log(job)
+        if not sources:
+            for container in containers:
+                sources += await self._container_texts(container)
+        build = job.target.build
+        first = containers[0] if containers else None
+        return Evidence(
+            service=job.target.service,
+            sources=tuple(SourceText(s.name, redactor.text(s.text), s.phase) for s in sources),
+            container=ContainerFacts(first.exit_code, first.oom_killed) if first else ContainerFacts(),
+            workspace=Path(job.target.workspace),
+            context=Path(build.context) if build else None,
+            dockerfile=Path(build.dockerfile) if build else None,
+            build_target=(build.target or "") if build else "",
+        )
+
+    async def _container_texts(self, container: ContainerState) -> list[SourceText]:
+        log = await self.engine.logs(container.id, _LOG_LINES)
+        health = await self.engine.health_log(container.id)
+        name = container.name
+        texts = [SourceText(f"log of {name}", log, Phase.RUN)]
+        return [*texts, SourceText(f"health log of {name}", health, Phase.HEALTH)] if health else texts
+
+    async def _build_log(self, job: AnalyzeInput) -> list[SourceText]:
+        """The log of the build that failed in the round before; a broken build speaks before any container."""
+        if job.failure is None or job.failure.code != "build_failed":
+            return []
+        name = artifact_name("build.log", job.run.round - 1)
+        path = self.artifacts.locate(job.run.run_id, name)
+        if path is None:
+            return [SourceText("build failure", job.failure.message, Phase.BUILD)]
+        data = await asyncio.to_thread(path.read_bytes)
+        return [SourceText(name, data[-_BUILD_LOG_BYTES:].decode("utf-8", "replace"), Phase.BUILD)]
+
+    async def _answer(
+        self, job: AnalyzeInput, sources: Sequence[SourceText], result: AnalyzeResult
+    ) -> AnalyzeResult:
+        """Store what was looked at and what was made of it."""
+        text = render_analysis(job.target.service, sources, result)
+        name = artifact_name("analyze.log", job.run.round)
+        stored = await self.artifacts.put(job.run.run_id, name, text.encode("utf-8", "replace"))
+        return result.model_copy(update={"artifacts": (stored,)})
+
+
+def _conclude(job: AnalyzeInput, containers: Sequence[ContainerState], diagnosis: Diagnosis) -> AnalyzeResult:
+    fresh = tuple(f for f in diagnosis.findings if not _acted_on(f, job.known))
+    if diagnosis.decision == "fix" and fresh:
+        return AnalyzeResult(healthy=False, findings=fresh, reason=diagnosis.reason)
+    state = standing(containers, wanted=job.target.scale, now=datetime.now(UTC))
+    if job.failure is None and containers and not state.broken:
+        reason = f"{job.target.service} runs and its log shows no cause ({state.reason})"
+        return AnalyzeResult(healthy=True, reason=reason)
+    if diagnosis.decision == "fix":
+        return AnalyzeResult(healthy=False, reason=f"{diagnosis.reason} (tried already)")
+    return AnalyzeResult(healthy=False, reason=diagnosis.reason)
+
+
+def _acted_on(finding: Finding, known: Sequence[Finding]) -> bool:
+    same = (finding.kind, finding.names, finding.target)
+    return any((earlier.kind, earlier.names, earlier.target) == same for earlier in known)
+
+
+def _beat(text: str) -> None:
+    if activity.in_activity():
+        activity.heartbeat(text)
