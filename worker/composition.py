@@ -5,6 +5,7 @@ import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 
 from activities.adapters.artifact_store import ArtifactStore
 from activities.adapters.compose_runner import ComposeRunner
@@ -13,7 +14,6 @@ from activities.adapters.git_diff import GitDiff
 from activities.adapters.http_probe import HttpProber
 from activities.adapters.journal import JournalStore
 from activities.adapters.masking import Masking
-from activities.adapters.neighbour_proof import NeighbourProver
 from activities.adapters.policy_file import PolicySource
 from activities.adapters.project_resources import ProjectResources
 from activities.adapters.redaction import Redactor
@@ -37,6 +37,14 @@ from workflows import ports
 from workflows.errors import OrchestratorError
 
 
+class _Stored(TypedDict):
+    """What every step that writes evidence beside a journal needs."""
+
+    journals: JournalStore
+    artifacts: ArtifactStore
+    masking: Masking
+
+
 @dataclass(frozen=True)
 class Adapters:
     """Everything of the outside world, once per process."""
@@ -49,6 +57,7 @@ class Adapters:
     journals: JournalStore
     artifacts: ArtifactStore
     masking: Masking
+    resources: ProjectResources
     git: GitDiff
     metrics: Metrics
 
@@ -95,6 +104,7 @@ async def build_adapters(
         journals=JournalStore(state, deployment_lock_dir=settings.deployment_lock_dir),
         artifacts=ArtifactStore.in_state_dir(state),
         masking=Masking(engine, compose_runner),
+        resources=ProjectResources(engine.client),
         git=GitDiff(environment),
         metrics=Metrics(
             settings.statsd_host if settings.statsd_enabled else None,
@@ -122,24 +132,40 @@ def wire(adapters: Adapters, settings: WorkerSettings, host: str) -> Wiring:
 
 def bind(on: Adapters, host: str, task_queue: str) -> dict[str, Activity]:
     """Port name -> the one implementation behind it."""
-    plans, resources = PlanStore(on.state), ProjectResources(on.engine.client)
-    neighbours = NeighbourProver(on.engine, on.compose)
+    plans = PlanStore(on.state)
+    stored = _Stored(journals=on.journals, artifacts=on.artifacts, masking=on.masking)
     return {
-        ports.LOCATE.name: Locate(on.policies, host, task_queue).locate,
+        ports.LOCATE.name: Locate(policies=on.policies, host=host, task_queue=task_queue).locate,
         ports.PREFLIGHT.name: Preflight(
-            on.engine, on.compose, on.policies, on.journals, on.artifacts
+            engine=on.engine,
+            compose=on.compose,
+            policies=on.policies,
+            journals=on.journals,
+            artifacts=on.artifacts,
         ).preflight,
-        ports.ANALYZE.name: Analyze(on.engine, on.prober, on.artifacts, on.masking).analyze,
-        ports.PLAN.name: Plan(on.journals, plans, on.artifacts, on.masking).plan,
-        ports.REVALIDATE.name: Revalidate(on.policies, plans).revalidate,
-        ports.RECORD_APPROVALS.name: RecordApprovals(on.artifacts).record_approvals,
+        ports.ANALYZE.name: Analyze(
+            engine=on.engine, prober=on.prober, artifacts=on.artifacts, masking=on.masking
+        ).analyze,
+        ports.PLAN.name: Plan(plans=plans, **stored).plan,
+        ports.REVALIDATE.name: Revalidate(policies=on.policies, plans=plans).revalidate,
+        ports.RECORD_APPROVALS.name: RecordApprovals(artifacts=on.artifacts).record_approvals,
         ports.PATCH.name: Patch(
-            on.journals, plans, on.engine, on.compose, resources, on.artifacts, on.masking, on.git
+            plans=plans,
+            docker=on.engine,
+            compose=on.compose,
+            resources=on.resources,
+            git=on.git,
+            **stored,
         ).patch,
-        ports.BUILD.name: Build(on.journals, on.engine, on.compose, on.artifacts, on.masking).build,
-        ports.RESTART.name: Restart(on.journals, on.engine, on.compose, on.artifacts, on.masking).restart,
+        ports.BUILD.name: Build(docker=on.engine, compose=on.compose, **stored).build,
+        ports.RESTART.name: Restart(docker=on.engine, compose=on.compose, **stored).restart,
         ports.VERIFY.name: Verify(
-            on.journals, on.engine, on.prober, neighbours, on.artifacts, on.masking
+            journals=on.journals,
+            docker=on.engine,
+            compose=on.compose,
+            prober=on.prober,
+            artifacts=on.artifacts,
+            masking=on.masking,
         ).verify,
         ports.ROLLBACK.name: rollback_step(on).rollback,
         ports.REPORT.name: report_step(on).report,
@@ -148,10 +174,16 @@ def bind(on: Adapters, host: str, task_queue: str) -> dict[str, Activity]:
 
 def rollback_step(on: Adapters) -> Rollback:
     """The compensation; ``recover`` runs the same one."""
-    resources = ProjectResources(on.engine.client)
-    return Rollback(on.journals, on.artifacts, on.engine, on.compose, resources, on.masking)
+    return Rollback(
+        journals=on.journals,
+        artifacts=on.artifacts,
+        docker=on.engine,
+        compose=on.compose,
+        resources=on.resources,
+        masking=on.masking,
+    )
 
 
 def report_step(on: Adapters) -> Report:
     """The report; ``recover`` writes the same one."""
-    return Report(on.journals, on.artifacts, on.engine, on.metrics)
+    return Report(journals=on.journals, artifacts=on.artifacts, docker=on.engine, metrics=on.metrics)

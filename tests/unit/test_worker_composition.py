@@ -51,6 +51,16 @@ def test_an_implementation_has_its_ports_name_and_types(
     assert inspect.iscoroutinefunction(implementation)
 
 
+@pytest.mark.parametrize("port", PORTS, ids=lambda port: port.name)
+def test_a_step_stands_on_adapters_of_the_declared_types(
+    bound: dict[str, Activity], port: "Port[Any, Any]"
+) -> None:
+    """Two adapters that changed places would be found by the first run otherwise."""
+    step = bound[port.name].__self__  # type: ignore[attr-defined]
+    for name, kind in get_type_hints(type(step)).items():
+        assert isinstance(getattr(step, name), kind), name
+
+
 def test_every_port_has_its_row_of_options() -> None:
     """No timeout stands inline anywhere."""
     assert sorted(ROWS) == sorted(port.name for port in PORTS)
