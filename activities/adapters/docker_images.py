@@ -66,7 +66,9 @@ class DockerImages:
         """
         suffix = "" if role == "previous" else f"-{role}"
         name = f"mm-orchestrator-held-{run_id}{suffix}"
-        marks = {RUN_LABEL: run_id, PROJECT_LABEL: project, SERVICE_LABEL: service}
+        # an image that Compose built carries its labels, and a container inherits them: blank them
+        compose = {facts.PROJECT: "", facts.SERVICE: ""}
+        marks = {RUN_LABEL: run_id, PROJECT_LABEL: project, SERVICE_LABEL: service, **compose}
 
         def hold(api: docker.APIClient) -> bool:
             try:
