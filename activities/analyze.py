@@ -65,11 +65,16 @@ class Analyze:
         return await self._answer(job, evidence.sources, _conclude(job, containers, diagnosis))
 
     async def _settled_containers(self, job: AnalyzeInput) -> tuple[ContainerState, ...]:
-        """The replicas, once no health check is still at its beginning (bounded)."""
+        """The replicas, once no health check is still at its beginning (bounded).
+
+        What is broken for sure, such as a crash loop, is not waited for: it would start for ever.
+        """
         project, service = job.target.project.name, job.target.service
         for _ in range(int(_STARTING_SECONDS / 0.5)):
             containers = await self.engine.containers(project, service)
-            if job.failure is not None or not any(c.health == "starting" for c in containers):
+            starting = any(c.health == "starting" for c in containers)
+            broken = standing(containers, wanted=job.target.scale, now=datetime.now(UTC)).broken
+            if job.failure is not None or not starting or broken:
                 break
             _beat("waiting for the health check's first answer")
             await asyncio.sleep(0.5)
