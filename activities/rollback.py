@@ -80,7 +80,7 @@ class Rollback:
     async def _restore(self, job: RollbackInput, guard: Guard, children: ChildRegistry) -> RollbackResult:
         journal = guard.check()
         redactor = await self.masking.redactor(journal.target)
-        name = artifact_name("rollback.log", job.run.round)
+        name = artifact_name("rollback.log", job.run.generation)
         story = Story(self.artifacts.open(journal.run_id, name), redactor)
         story.say(f"Rolling back {journal.target.service} of project {journal.project}: {job.reason}.")
         try:
