@@ -12,22 +12,19 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Final, Self, TypeVar
 
-from pydantic import BaseModel
-from temporalio.client import Client, WorkflowUpdateFailedError, WorkflowUpdateRPCTimeoutOrCancelledError
+from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
-from temporalio.exceptions import ApplicationError
-from temporalio.service import RPCError, RPCStatusCode
 
 from starter.connection import open_client, temporal_errors
+from starter.deciding import send_decision
 from starter.reading import NO_WORKER_NOW, WORKFLOW_TYPE, Located, RunReader
 from starter.starting import start_attributes, start_memo, without_secrets
 from starter.stored import RUN_ID, StoredReports
 from starter.waiting import Patience
-from workflows.errors import CATALOGUE, OrchestratorError
+from workflows.errors import OrchestratorError
 from workflows.models.approval import Approval, Approve, Reject
 from workflows.models.artifact import RunArtifact
 from workflows.models.plan import ActionPlan
@@ -36,7 +33,6 @@ from workflows.models.request import RunRequest
 
 TASK_QUEUE: Final = "mm.orchestrator"
 POLL_SECONDS: Final = 0.5
-UPDATE_TIMEOUT: Final = timedelta(seconds=10)
 SETTLE_SECONDS: Final = 2.0
 """How long a run id that nobody knows is looked for: visibility lags behind a start."""
 STORED_ONLY: Final = "Temporal does not answer for this run: this is the report stored on this machine."
@@ -203,7 +199,7 @@ class OrchestratorClient:
                 ``temporal_unavailable``.
         """
         attempt = Approve(token=token, approver=approver, plan_digest=plan_digest, comment=comment)
-        return await self._update(run, "Approve", attempt)
+        return await self._decide(run, "Approve", attempt)
 
     async def reject(
         self, run: Run, *, reason: str, approver: str | None = None, token: str | None = None
@@ -212,7 +208,7 @@ class OrchestratorClient:
 
         Returns and raises as ``approve``.
         """
-        return await self._update(run, "Reject", Reject(token=token, approver=approver, reason=reason))
+        return await self._decide(run, "Reject", Reject(token=token, approver=approver, reason=reason))
 
     async def cancel(self, run: Run) -> None:
         """Ask the run to stop; it rolls back what it changed before it ends ``cancelled`` (I4).
@@ -269,25 +265,12 @@ class OrchestratorClient:
             return answer or last
         return last.model_copy(update={"warnings": (*last.warnings, NO_WORKER_NOW)})
 
-    async def _update(self, run: Run, name: str, attempt: BaseModel) -> Approval:
+    async def _decide(self, run: Run, name: str, attempt: Approve | Reject) -> Approval:
         located = await self._locate(run)
-        if not located.open:
-            raise await self._already_ended(located)
-        handle = self._client.get_workflow_handle(located.workflow_id, run_id=located.execution_run_id)
-        try:
-            approval: Approval = await handle.execute_update(
-                name, attempt, result_type=Approval, rpc_timeout=UPDATE_TIMEOUT
-            )
-        except WorkflowUpdateRPCTimeoutOrCancelledError:
-            raise OrchestratorError("worker_unavailable", run=_name(run)) from None
-        except WorkflowUpdateFailedError as error:
-            raise _refused(error) from None
-        except RPCError as error:
-            if error.status is RPCStatusCode.NOT_FOUND:  # it ended between the look and the update
-                raise await self._already_ended(await self._locate(run)) from None
-            with temporal_errors(self._reader.address, located.workflow_id):
-                raise
-        return approval
+        answer = await send_decision(self._reader, located, name, attempt) if located.open else None
+        if answer is None:
+            raise await self._already_ended(await self._locate(run))
+        return answer
 
     async def _already_ended(self, located: Located) -> OrchestratorError:
         status = (await self._reader.record(located)).status
@@ -296,12 +279,3 @@ class OrchestratorClient:
 
 def _name(run: Run) -> str:
     return run.run_id if isinstance(run, RunHandle) else run
-
-
-def _refused(error: WorkflowUpdateFailedError) -> OrchestratorError:
-    cause = error.cause
-    detail = cause.message if isinstance(cause, ApplicationError) else str(cause)
-    code = cause.type if isinstance(cause, ApplicationError) else None
-    if code in CATALOGUE and "{" not in CATALOGUE[code].cause:
-        return OrchestratorError(code)
-    return OrchestratorError("invalid_request", detail=detail)

@@ -4,7 +4,6 @@ import sys
 from typing import TYPE_CHECKING
 
 import typer
-from rich.text import Text
 
 from starter.cli.exit_codes import ExitCode
 from starter.cli.options import Approver, AsJson, Comment, Reason, RunName, Token, Yes
@@ -12,6 +11,7 @@ from starter.cli.session import Session, session_of
 from starter.evidence import EvidenceFiles, whole_diff
 from starter.rendering.errors import remedy_of
 from starter.rendering.plan import plan_view
+from starter.rendering.style import plain
 from starter.rendering.text import one_line
 from workflows.errors import OrchestratorError
 from workflows.models.approval import Approval, Verdict
@@ -32,7 +32,10 @@ def approve(  # noqa: PLR0913 - a command's options are its parameters
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show the plan that waits, ask, and approve exactly that plan."""
+    """Approve the plan that waits.
+
+    The plan is shown, and exactly that plan is approved.
+    """
     session = session_of(context)
 
     async def work() -> int:
@@ -64,14 +67,15 @@ async def _waiting_plan(session: Session, client: "OrchestratorClient", run: str
         diff = (await whole_diff(record, EvidenceFiles(session.settings.state_dir))).decode(errors="replace")
     except OrchestratorError as error:  # kept on another machine, and too large for the history
         diff = record.plan.diff
-        session.note(Text(f"Only the beginning of the diff is shown: {one_line(error.message)}"))
+        session.note(plain(f"Only the beginning of the diff is shown: {one_line(error.message)}"))
     session.note(plan_view(record.plan, diff=diff))
     return record.plan
 
 
 def _agreed(session: Session, plan: ActionPlan, run: str) -> bool:
     if not _stdin_is_a_terminal():
-        session.note(Text(f"Not approved: without a terminal, say so: mm-orchestrator approve {run} --yes"))
+        command = f"mm-orchestrator approve {one_line(run)} --yes"
+        session.note(plain(f"Not approved: without a terminal, say so: {command}"))
         return False
     question = f"Approve plan {one_line(plan.digest[:12])} for {one_line(plan.service)}?"
     try:
@@ -79,7 +83,7 @@ def _agreed(session: Session, plan: ActionPlan, run: str) -> bool:
     except typer.Abort:
         agreed = False
     if not agreed:
-        session.note(Text("Not approved; the run goes on waiting."))
+        session.note(plain("Not approved; the run goes on waiting."))
     return agreed
 
 
@@ -96,7 +100,10 @@ def reject(
     token: Token = None,
     as_json: AsJson = False,
 ) -> None:
-    """Reject the plan that waits; the run ends, nothing was written."""
+    """Reject the plan that waits.
+
+    The run ends and nothing is written.
+    """
     session = session_of(context)
 
     async def work() -> int:
@@ -120,12 +127,15 @@ def _answered(session: Session, answer: Approval, as_json: bool) -> int:
         return ExitCode.FAILED
     if not as_json:
         plan = f"plan {one_line((answer.plan_digest or '?')[:12])}"
-        session.answer(Text(f"{answer.verdict} {plan} by {one_line(answer.approver or '?')}"))
+        session.answer(plain(f"{answer.verdict} {plan} by {one_line(answer.approver or '?')}"))
     return ExitCode.OK
 
 
 def cancel(context: typer.Context, run: RunName) -> None:
-    """Stop a run; what it changed is put back before it ends."""
+    """Cancel a run.
+
+    What it changed is put back before it ends.
+    """
     session = session_of(context)
 
     async def work() -> int:
@@ -133,7 +143,7 @@ def cancel(context: typer.Context, run: RunName) -> None:
             await client.cancel(run)
         name = one_line(run)
         session.answer(
-            Text(f"Cancelling run {name}; what it changed is put back first: mm-orchestrator watch {name}")
+            plain(f"Cancelling run {name}; what it changed is put back first: mm-orchestrator watch {name}")
         )
         return ExitCode.OK
 

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.text import Text
 
 from starter.cli.exit_codes import ExitCode
 from starter.cli.options import AsJson, Download, RunName
@@ -13,6 +12,7 @@ from starter.cli.session import Session, session_of
 from starter.evidence import EvidenceFiles, whole_diff
 from starter.rendering.evidence import ArtifactTable
 from starter.rendering.plan import diff_text
+from starter.rendering.style import plain
 from starter.rendering.text import exact_but_safe, log_lines, one_line, size
 from workflows.errors import OrchestratorError
 from workflows.models.artifact import RunArtifact
@@ -21,7 +21,10 @@ from workflows.models.status import StepName
 
 
 def diff(context: typer.Context, run: RunName) -> None:
-    """Print the whole diff of a run's plan; in a pipe it is ready for 'git apply'."""
+    """Print the whole diff of a run's plan.
+
+    In a pipe it is ready for 'git apply'.
+    """
     session = session_of(context)
 
     async def work() -> int:
@@ -36,7 +39,7 @@ def diff(context: typer.Context, run: RunName) -> None:
 
 def _print_diff(session: Session, text: str) -> None:
     if not text.strip():
-        session.note(Text("The plan changes no file."))
+        session.note(plain("The plan changes no file."))
         return
     if session.out.is_terminal:
         session.answer(diff_text(text))
@@ -45,7 +48,7 @@ def _print_diff(session: Session, text: str) -> None:
     session.out.file.write(safe)
     session.out.file.flush()
     if safe != text:
-        session.note(Text("Control characters are shown escaped; the exact bytes: mm-orchestrator artifacts"))
+        session.note(plain("Control characters are escaped; the exact bytes: mm-orchestrator artifacts"))
 
 
 def logs(
@@ -53,7 +56,10 @@ def logs(
     run: RunName,
     step: Annotated[StepName, typer.Argument(metavar="STEP", help="Name of the step.", show_default=False)],
 ) -> None:
-    """Print the logs of one step, of all its rounds; a running step's log as far as it is."""
+    """Print the logs of one step.
+
+    Those of all its rounds; of a running step as far as it is.
+    """
     session = session_of(context)
 
     async def work() -> int:
@@ -91,7 +97,7 @@ async def _print_logs(session: Session, record: RunRecord, step: StepName) -> in
 
 def _print_log(session: Session, title: str | None, data: bytes) -> None:
     if title is not None:
-        session.answer(Text(f"==> {one_line(title)} <=="))
+        session.answer(plain(f"==> {one_line(title)} <=="))
     text = log_lines(data.decode(errors="replace"))
     session.out.file.write(text if text.endswith("\n") or not text else f"{text}\n")
     session.out.file.flush()
@@ -100,7 +106,7 @@ def _print_log(session: Session, title: str | None, data: bytes) -> None:
 def artifacts(
     context: typer.Context, run: RunName, download: Download = None, as_json: AsJson = False
 ) -> None:
-    """List a run's evidence with checksums and addresses, or download it."""
+    """List or download a run's evidence."""
     session = session_of(context)
 
     async def work() -> int:
@@ -126,5 +132,5 @@ async def _download(session: Session, found: Sequence[RunArtifact], run_id: str,
         except OrchestratorError as error:
             code = session.fail(error)
         else:
-            session.note(Text(f"{one_line(str(path))}  {size(artifact.size_bytes)}  SHA-256 verified"))
+            session.note(plain(f"{one_line(str(path))}  {size(artifact.size_bytes)}  SHA-256 verified"))
     return code

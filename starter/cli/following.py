@@ -13,6 +13,7 @@ from rich.text import Text
 
 from starter.cli.session import put
 from starter.rendering.steps import changes, progress
+from starter.rendering.style import plain
 from workflows.models.record import RunRecord
 
 
@@ -42,7 +43,7 @@ class LineProgress:
     def note(self, text: str) -> None:
         """Print one line; a reader that went away must not end a run that is being followed."""
         with suppress(OSError):
-            put(self._console, Text(text))
+            put(self._console, plain(text))
 
 
 class LiveProgress:
@@ -65,7 +66,7 @@ class LiveProgress:
     def note(self, text: str) -> None:
         """Print a line above the live view."""
         with suppress(OSError):
-            self._live.console.print(Text(text))
+            put(self._live.console, plain(text))
 
 
 @contextmanager

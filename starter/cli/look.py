@@ -13,6 +13,7 @@ from starter.rendering.explain import explain_view
 from starter.rendering.plan import plan_view
 from starter.rendering.record import record_view
 from starter.rendering.runs import RunTable
+from starter.rendering.style import plain
 from starter.rendering.text import one_line
 
 
@@ -33,7 +34,7 @@ def list_runs(context: typer.Context, limit: Limit = 20, as_json: AsJson = False
 
 
 def show(context: typer.Context, run: RunName, as_json: AsJson = False) -> None:
-    """Show everything that is known about a run."""
+    """Show everything known about a run."""
     session = session_of(context)
 
     async def work() -> int:
@@ -49,7 +50,10 @@ def show(context: typer.Context, run: RunName, as_json: AsJson = False) -> None:
 
 
 def explain(context: typer.Context, run: RunName) -> None:
-    """Explain a run on one screen: what happened, what state is left, what to type."""
+    """Explain a run on one screen.
+
+    What happened, what state is left, what to type, and what will not be undone.
+    """
     session = session_of(context)
 
     async def work() -> int:
@@ -61,7 +65,10 @@ def explain(context: typer.Context, run: RunName) -> None:
 
 
 def watch(context: typer.Context, run: RunName, as_json: AsJson = False) -> None:
-    """Follow a run until it ends; the exit code tells how. Ctrl-C stops watching, not the run."""
+    """Follow a run until it ends.
+
+    The exit code tells how it ended. Ctrl-C stops watching, not the run.
+    """
     session = session_of(context)
     session.execute(lambda: _watch(session, run, as_json))
 
@@ -80,12 +87,15 @@ async def _watch(session: Session, run: str, as_json: bool) -> int:
     elif record.status.terminal:
         session.answer(Text(), explain_view(record))
     else:
-        session.note(Text(f"The run goes on: mm-orchestrator watch {one_line(run)}"))
+        session.note(plain(f"The run goes on: mm-orchestrator watch {one_line(run)}"))
     return outcome(record.status)
 
 
 def plan(context: typer.Context, run: RunName, as_json: AsJson = False) -> None:
-    """Show a run's plan: steps, evidence, diff and the digest that an approval names."""
+    """Show a run's plan.
+
+    Its steps, evidence, diff and the digest that an approval names.
+    """
     session = session_of(context)
 
     async def work() -> int:

@@ -28,6 +28,8 @@ from starter.cli.options import (
 )
 from starter.cli.session import Session, session_of
 from starter.rendering.explain import explain_view
+from starter.rendering.style import plain
+from starter.rendering.text import one_line
 from workflows.errors import OrchestratorError
 from workflows.models.record import RunRecord
 from workflows.models.request import RunRequest
@@ -66,7 +68,10 @@ def run(  # noqa: PLR0913 - a command's options are its parameters
     requested_by: RequestedBy = None,
     max_rounds: MaxRounds = None,
 ) -> None:
-    """Carry out one instruction on one service, and prove it or put everything back."""
+    """Carry out one instruction on one service.
+
+    The run proves that the service is healthy, or puts everything back as it was.
+    """
     session = session_of(context)
     how = HowToRun(local=local, project_dir=project_dir, detach=detach, as_json=as_json)
 
@@ -180,7 +185,7 @@ def _left(session: Session, record: RunRecord, handle: "RunHandle", how: HowToRu
     """The run goes on without this command (or has ended already)."""
     lines = [
         f"Run       {handle.run_id}",
-        f"Workflow  {handle.workflow_id}",
+        f"Workflow  {one_line(handle.workflow_id)}",
         f"Status    {record.status}",
         f"Watch     mm-orchestrator watch {handle.run_id}",
     ]
@@ -188,9 +193,9 @@ def _left(session: Session, record: RunRecord, handle: "RunHandle", how: HowToRu
         lines.append(f"Approve   mm-orchestrator approve {handle.run_id}")
     if not record.status.terminal:
         lines.append(f"Cancel    mm-orchestrator cancel {handle.run_id}")
-    lines += [f"Warning   {warning}" for warning in record.warnings]
+    lines += [f"Warning   {one_line(warning)}" for warning in record.warnings]
     say = session.note if how.as_json else session.answer
-    say(*(Text(line) for line in lines))
+    say(*(plain(line) for line in lines))
     if how.as_json:
         session.json(record)
     return outcome(record.status)
@@ -198,7 +203,7 @@ def _left(session: Session, record: RunRecord, handle: "RunHandle", how: HowToRu
 
 def _abandoned(session: Session, record: RunRecord | None, handle: "RunHandle", how: HowToRun) -> int:
     session.note(
-        Text(
+        plain(
             f"Left before run {handle.run_id} had put everything back. "
             f"To put it back: mm-orchestrator recover {handle.run_id}"
         )

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Any, NoReturn, Protocol, TextIO
 import typer
 from pydantic import BaseModel
 from rich.console import Console, RenderableType
+from rich.text import Text
 
 from starter.cli.exit_codes import ExitCode
+from starter.masking import mask
 from starter.rendering.errors import error_text
 from starter.settings import StarterSettings
 from workflows.errors import OrchestratorError
@@ -65,7 +67,7 @@ class Session:
         except Exception as error:  # the last line of defence: never a traceback, unless asked for one
             if self.settings.debug:
                 raise
-            detail = f"{type(error).__name__}: {error}"
+            detail = mask(f"{type(error).__name__}: {error}")
             code = self.fail(OrchestratorError("internal_error", detail=detail))
         raise typer.Exit(int(code))
 
@@ -141,14 +143,21 @@ def put(target: Console, *renderables: RenderableType) -> None:
     """Print; without a terminal no line carries the spaces that pad a table."""
     if target.is_terminal:
         for renderable in renderables:
-            target.print(renderable, crop=False)
+            _print(target, renderable)
         return
     with target.capture() as captured:
         for renderable in renderables:
-            target.print(renderable, crop=False)
+            _print(target, renderable)
     lines = captured.get().split("\n")
     target.file.write("\n".join(line.rstrip() for line in lines))
     target.file.flush()
+
+
+def _print(target: Console, renderable: RenderableType) -> None:
+    if isinstance(renderable, Text):  # rich joins texts into a new one, which forgets how they wrap
+        target.print(renderable, crop=False, no_wrap=renderable.no_wrap, overflow=renderable.overflow)
+    else:
+        target.print(renderable, crop=False)
 
 
 def session_of(context: typer.Context) -> Session:

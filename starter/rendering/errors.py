@@ -2,13 +2,15 @@
 
 from rich.text import Text
 
+from starter.rendering.style import plain
 from starter.rendering.text import clean, one_line
 from workflows.errors import CATALOGUE
 
 
 def error_text(code: str, message: str, remedy: str) -> Text:
     """``code: message`` and, below it, the remedy behind an arrow."""
-    text = Text.assemble((f"{one_line(code)}: ", "bold red"), clean(message).strip())
+    text = plain(f"{one_line(code)}: {clean(message).strip()}")
+    text.stylize("bold red", 0, len(one_line(code)) + 1)
     if remedy:
         text.append(f"\n→ {clean(remedy).strip()}")
     return text

@@ -6,7 +6,7 @@ from rich.console import Group, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
-from starter.rendering.style import heading, said, status
+from starter.rendering.style import heading, plain, said, status
 from starter.rendering.text import one_line, seconds, step_label, when
 from workflows.models.record import RunRecord
 from workflows.models.snapshot import NeighbourProof
@@ -35,7 +35,7 @@ def _section(name: str, lines: list[str], *, breakable: bool = True) -> list[Ren
     """A command is left to the terminal to wrap, so that it can be copied in one piece."""
     if breakable:
         return [Text(), heading(name), *(Padding(Text(line), (0, 0, 0, 2)) for line in lines)]
-    return [Text(), heading(name), *(Text(f"  {line}", no_wrap=True, overflow="ignore") for line in lines)]
+    return [Text(), heading(name), *(plain(f"  {line}") for line in lines)]
 
 
 def what_happened(record: RunRecord) -> list[str]:

@@ -51,7 +51,7 @@ def progress(record: RunRecord, now: datetime) -> RenderableType:
     parts.append(step_table(shown, now))
     parts += [said(f"warning: {warning}", style="yellow") for warning in record.warnings[-_SHOWN_WARNINGS:]]
     if record.status is RunStatus.AWAITING_APPROVAL:
-        parts += [Text(line) for line in waiting_lines(record)]
+        parts += [Text(line) for line in waiting_lines(record)]  # wider than the screen would break Live
     return Group(*parts)
 
 

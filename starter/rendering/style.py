@@ -48,3 +48,8 @@ def heading(title: str) -> Text:
 def said(text: str, style: str = "", limit: int | None = None) -> Text:
     """Somebody else's words on one line; never read as markup."""
     return Text(one_line(text, limit), style=style)
+
+
+def plain(text: str) -> Text:
+    """Lines that the terminal wraps, not we: they can be searched and copied in one piece."""
+    return Text(text, no_wrap=True, overflow="ignore")

