@@ -8,6 +8,7 @@
 A retry finds the containers replaced already and leaves them alone.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -35,6 +36,8 @@ from workflows.ports import RestartInput, RestartResult
 
 _MAX_SAVED_BYTES = 64 * 1024 * 1024
 """Of each old container's log; what is longer is saved to here, then its end."""
+
+_INTERIM_NAME = re.compile(r"[0-9a-f]{12}_(?P<name>.+)")
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ class Restart:
         began = datetime.now(UTC)
         flags = UpFlags(force_recreate=_step(job).force_recreate, renew_anon_volumes=bool(renewed))
         log = await self._up(job, flags, children, redactor, saved)
+        await self._give_names_back(job, guard)
         events = await self.docker.past_events(target.project.name, began)
         after = await self.docker.snapshot(target)
         artifacts = (*saved, log)
@@ -132,6 +136,16 @@ class Restart:
         if not await self.docker.log_stream(container.id, log.write, _MAX_SAVED_BYTES):
             log.say(f"==> cut after {_MAX_SAVED_BYTES >> 20} MiB; the end of the log follows <==")
             log.write((await self.docker.logs(container.id)).encode())
+
+    async def _give_names_back(self, job: RestartInput, guard: Guard) -> None:
+        """An ``up`` that was killed leaves its new container named ``<hash>_<name>`` (COMPOSE fact 4)."""
+        containers = await self.docker.containers(job.target.project.name, job.target.service)
+        taken = {container.name for container in containers}
+        for container in containers:
+            renamed = _INTERIM_NAME.fullmatch(container.name)
+            if renamed is not None and renamed["name"] not in taken:
+                guard.check()
+                await self.docker.rename(container.id, renamed["name"])
 
     async def _up(
         self,

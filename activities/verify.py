@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from temporalio import activity
 
 from activities.adapters.artifact_store import ArtifactStore, artifact_name
+from activities.adapters.compose_runner import ComposeRunner
 from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.evidence_log import EvidenceLog, closing
 from activities.adapters.heartbeat import beating
@@ -70,8 +71,8 @@ class Verify:
 
     journals: JournalStore
     docker: DockerEngine
+    compose: ComposeRunner
     prober: HttpProber
-    neighbours: NeighbourProver
     artifacts: ArtifactStore
     masking: Masking
 
@@ -96,7 +97,7 @@ class Verify:
         )
         async with beating(lambda: redactor.text(f"verify: {watch.status}")), closing(log):
             failure = await self._judge(job, watch, log)
-            proof = await self.neighbours.prove(journal)
+            proof = await NeighbourProver(self.docker, self.compose).prove(journal)
         artifacts = (await log.close(), await self._store(job, proof))
         return VerifyResult(
             failure=_with_evidence(failure or _neighbour_failure(proof), artifacts, redactor),

@@ -73,9 +73,17 @@ class ComposeCli:
         return self._compose("up", *argv, service)
 
     def up_dry_run(self, service: str | None = None) -> list[str]:
-        """What a plain ``up`` would do, changing nothing and asking no registry; or of one service only."""
-        flags = ["--detach", "--dry-run", "--no-build", "--pull", "never"]
+        """What ``up`` would create, recreate or remove; of the whole project or of one service only.
+
+        Without starting: a dry run that starts waits for ever for a one-shot dependency that has no
+        container yet (measured with 2.40.3). What is stopped is read with ``states``. No registry is asked.
+        """
+        flags = ["--no-start", "--dry-run", "--no-build", "--pull", "never"]
         return self._compose("up", *flags, *(["--no-deps", service] if service else []))
+
+    def states(self) -> list[str]:
+        """``<service> <state>`` of every container, one per line."""
+        return self._compose("ps", "--all", "--format", "{{.Service}} {{.State}}")
 
     def _compose(self, command: str, *arguments: str, profiles: Sequence[str] | None = None) -> list[str]:
         project = self.project

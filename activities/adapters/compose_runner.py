@@ -1,5 +1,6 @@
 """Runs Compose for one project and reads its answers; Compose's own words are quoted in every error."""
 
+import asyncio
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -33,7 +34,7 @@ _NOT_A_COMPLAINT = re.compile(
 )
 _DRY_RUN_LINE = re.compile(r"^\s*DRY-RUN MODE -\s+Container (?P<name>\S+)\s+(?P<what>\S.*?)\s*$")
 _RENAMED = re.compile(r"^[0-9a-f]{12}_")
-_NO_CHANGE = frozenset({"Running", "Waiting", "Healthy", "Exited", "Skipped"})
+_NO_CHANGE = frozenset({"Running", "Skipped"})
 
 
 @dataclass(frozen=True)
@@ -77,23 +78,32 @@ class ComposeRunner:
         return done.stdout.split()[-1] if done.stdout.split() else ""
 
     async def dry_run_changes(self, project: ComposeProject) -> frozenset[str]:
-        """Services that a plain ``up`` would create, recreate, start or remove containers of (I3).
-
-        One service that cannot be created at all (its image is gone) ends Compose's whole dry run; then
-        each service is asked for by itself.
+        """Services that a plain ``up -d`` would create, recreate, start or remove containers of (I3).
 
         Raises:
-            OrchestratorError: ``compose_invalid``.
+            OrchestratorError: ``compose_invalid``, ``docker_unavailable``.
         """
-        model = await self.model(project)
         cli = ComposeCli(project)
-        whole = await self._run(cli.up_dry_run(), project)
+        model, active, states, whole = await asyncio.gather(
+            self.model(project),
+            self._read(cli.active_services(), project),
+            self._read(cli.states(), project),
+            self._run(cli.up_dry_run(), project),
+        )
+        names = frozenset(active.stdout.split())
+        pairs = (line.split() for line in states.stdout.splitlines())
+        idle = {pair[0] for pair in pairs if len(pair) == 2 and pair[1] != "running"}
         if whole.returncode == 0:
-            return changed_services(_printed(whole), model)
-        active = set((await self._read(cli.active_services(), project)).stdout.split())
+            return changed_services(_printed(whole), model) | (idle & names)
+        return await self._dry_run_each(project, model, names) | (idle & names)
+
+    async def _dry_run_each(
+        self, project: ComposeProject, model: ComposeModel, names: frozenset[str]
+    ) -> frozenset[str]:
+        """One service that cannot be created (its image is gone) ends the whole dry run: ask for each."""
         changed: set[str] = set()
-        for name in sorted(active):
-            single = await self._run(cli.up_dry_run(name), project)
+        for name in sorted(names):
+            single = await self._run(ComposeCli(project).up_dry_run(name), project)
             changed |= {name} if single.returncode != 0 else changed_services(_printed(single), model)
         return frozenset(changed)
 
