@@ -96,7 +96,7 @@ class Rig:
             self.compose,
             self.resources,
             masking,
-            wait_seconds=20.0,
+            wait_seconds=120.0,
         )
         self.report_step = Report(self.journals, self.artifacts, self.docker, Metrics(None))
 
