@@ -13,8 +13,11 @@ from activities.diagnosis.evidence import Evidence, Phase, SourceText
 from activities.diagnosis.knowledge import Distribution
 from activities.diagnosis.project import Project
 from activities.diagnosis.scan import missing_distributions
+from activities.diagnosis.source_tree import read_text
 from activities.diagnosis.verdicts import Need, Refusal, Verdict
 from activities.manifests.dockerfile import is_plain_base
+from activities.manifests.edit_files import EditedFiles
+from activities.manifests.errors import ManifestError
 from activities.manifests.names import canonical
 from workflows.models.base import Model
 from workflows.models.finding import Finding, FindingKind, FindingOrigin, Quote
@@ -46,7 +49,7 @@ def diagnose(evidence: Evidence) -> Diagnosis:
     if evidence.container.oom_killed:
         return _declined("decline.out_of_memory", "the container was killed because it ran out of memory", ())
     for source in _sources(evidence):
-        verdict = python.decisive(python.verdicts(source, project), source.phase)
+        verdict = python.decisive(source, project)
         if verdict is not None:
             return _answer(verdict, source, project)
     return _declined("decline.no_evidence", "the evidence shows no cause that a rule knows", ())
@@ -78,9 +81,11 @@ def _python_answer(need: Need, quotes: tuple[Quote, ...], project: Project) -> D
     if declared:
         return _already_declared(need, sorted(declared)[0], quotes, project)
     if manifests.refusal:
-        reason = f"{need.reason}; but {manifests.refusal}"
-        return _declined(need.rule, reason, quotes)
+        return _declined(need.rule, f"{need.reason}; but {manifests.refusal}", quotes)
     finding = _finding(need, quotes, project.manifest_target(), _noted(need.reason, manifests.note))
+    refusal = _edit_refused(finding, project)
+    if refusal:
+        return _declined(need.rule, f"{need.reason}; but {refusal}", quotes)
     added = frozenset(canonical(name) for name in need.names)
     more = _scan(project, project.evidence.sources, need.files, added)
     return Diagnosis(decision=Decision.FIX, findings=(finding, *more), reason=need.reason)
@@ -103,17 +108,26 @@ def _already_declared(need: Need, name: str, quotes: tuple[Quote, ...], project:
 
 
 def _system_answer(need: Need, quotes: tuple[Quote, ...], project: Project) -> Diagnosis:
-    facts = project.facts
-    if facts is not None and not facts.stages:
-        return _declined(need.rule, f"{need.reason}; but the Dockerfile has no FROM", quotes)
-    if facts is not None:
-        index = facts.stage(need.stage or None)
-        installed = facts.system_packages(facts.target if index is None else index)
-        if set(need.names) <= installed:
-            reason = f"{need.reason}; but the Dockerfile installs it already"
-            return _declined(need.rule, reason, quotes)
     finding = _finding(need, quotes, project.dockerfile_target(), need.reason)
+    refusal = _edit_refused(finding, project)
+    if refusal:
+        return _declined(need.rule, f"{need.reason}; but {refusal}", quotes)
     return Diagnosis(decision=Decision.FIX, findings=(finding,), reason=need.reason)
+
+
+def _edit_refused(finding: Finding, project: Project) -> str:
+    """Why the plan could not make this edit, tried in memory; '' where it can, or where there is no file."""
+    root = project.evidence.workspace or project.context
+    target = finding.target or ""
+    text = read_text(root / target) if root else None
+    if text is None:
+        return ""
+    edited = EditedFiles(lambda _: text.encode(), project.evidence.build_target or None)
+    try:
+        edited.apply([finding])
+    except ManifestError as error:
+        return error.reason
+    return f"{target} has it already" if edited.idle else ""
 
 
 def _finding(need: Need, quotes: tuple[Quote, ...], target: str, reason: str) -> Finding:

@@ -33,8 +33,10 @@ _COMMAND = re.compile(
 )
 _BUILD_TOOLS = frozenset({"build-essential", "build-base", "gcc"})
 
+_MAX_SAID = 120
 
-def shared_object(text: str, lines: tuple[LogLine, ...], project: Project, stage: str = "") -> Verdict | None:
+
+def shared_object(text: str, lines: tuple[LogLine, ...], project: Project, phase: Phase) -> Verdict | None:
     """The verdict on a library that the loader did not find, None where `text` speaks of none."""
     found = _SHARED_OBJECT.search(text)
     if found is None:
@@ -52,12 +54,11 @@ def shared_object(text: str, lines: tuple[LogLine, ...], project: Project, stage
         )
     release = project.release or f"release of {project.base_image or 'the base image'} not known"
     why = f"{soname} is missing; the {manager} package {package} carries it ({release})"
-    return Need("system.shared_object", FindingKind.ADD_SYSTEM_PACKAGE, (package,), lines, why, stage=stage)
+    rule = f"{_prefix(phase)}.shared_object"
+    return Need(rule, FindingKind.ADD_SYSTEM_PACKAGE, (package,), lines, why)
 
 
-def known_message(
-    text: str, lines: tuple[LogLine, ...], project: Project, phase: Phase, stage: str = ""
-) -> Verdict | None:
+def known_message(text: str, lines: tuple[LogLine, ...], project: Project, phase: Phase) -> Verdict | None:
     """The verdict on a message that is on record, None where `text` matches none."""
     for message in messages():
         if message.phase and message.phase != ("build" if phase is Phase.BUILD else "run"):
@@ -66,7 +67,7 @@ def known_message(
         if found is None:
             continue
         if message.kind == FindingKind.ADD_SYSTEM_PACKAGE:
-            return _system_need(message, found[0], lines, project, stage)
+            return _system_need(message, found[0][:_MAX_SAID], lines, project, phase)
         need = _python_need(message, found, lines)
         if need is not None:
             return need
@@ -89,6 +90,11 @@ def missing_command(text: str, lines: tuple[LogLine, ...]) -> Verdict | None:
     return Need("python.command_not_found", FindingKind.ADD_PYTHON_PACKAGE, (provider.name,), lines, why)
 
 
+def _prefix(phase: Phase) -> str:
+    """`build.` says that the build lacked it, `system.` that the running program did."""
+    return "build" if phase is Phase.BUILD else "system"
+
+
 def _manager(project: Project) -> str:
     """Where neither Dockerfile nor base image is known, Debian's names are the ones meant most often."""
     unknown = project.facts is None and not project.base_image
@@ -96,9 +102,9 @@ def _manager(project: Project) -> str:
 
 
 def _system_need(
-    message: Message, said: str, lines: tuple[LogLine, ...], project: Project, stage: str
+    message: Message, said: str, lines: tuple[LogLine, ...], project: Project, phase: Phase
 ) -> Verdict:
-    rule = f"system.{message.id}"
+    rule = f"{_prefix(phase)}.{message.id}"
     manager = _manager(project)
     names: Sequence[str] = {"apt": message.apt, "apk": message.apk}.get(manager, ())
     if not names:
@@ -108,7 +114,7 @@ def _system_need(
     if message.python_headers and project.python_is_system:
         wanted.append("python3-dev")
     why = f"the log says {said!r}; what is missing comes with the {manager} package {', '.join(wanted)}"
-    return Need(rule, FindingKind.ADD_SYSTEM_PACKAGE, tuple(wanted), lines, why, stage=stage)
+    return Need(rule, FindingKind.ADD_SYSTEM_PACKAGE, tuple(wanted), lines, why)
 
 
 def _python_need(message: Message, found: re.Match[str], lines: tuple[LogLine, ...]) -> Need | None:

@@ -12,13 +12,17 @@ _COMPOSE = re.compile(r"^(?P<name>(?=[\w.-]*[A-Za-z_])[\w.-]+)\s*\| ?")
 _DOCKER_TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z ")
 _VERTEX = re.compile(r"^#(?P<vertex>\d+) (?:\d+\.\d+ ?)?")
 _SUMMARY = re.compile(r"^\d+\.\d{2,4} ?")
-_STEP = re.compile(r"^\[(?:(?P<stage>[\w.-]+) +)?\d+/\d+\] ")
-_STEP_FAILED = re.compile(r"^ERROR: (?:process|failed to)|^ERROR: executor failed")
-_SUMMARY_STEP = re.compile(r"^ > \[(?:(?P<stage>[\w.-]+) +)?\d+/\d+\] .*:$")
+_STEP_FAILED = re.compile(r"^#\d+ ERROR: ")
+_SUMMARY_STEP = re.compile(r"^ > \[(?:[\w.-]+ +)*\d+/\d+\] .*:$")
 _ECHO = re.compile(
-    r"^Step \d+/\d+ : |^The command '.*' returned a non-zero code|^ > \[|^\[(?:[\w.-]+ +)?\d+/\d+\] "
-    r"|^\s*\d+ \| (?:>>>)?|^ERROR: (?:process|executor)|^(?:ERROR: )?failed to solve|^\++ "
+    r"^Step \d+/\d+ : |^The command '.*' returned a non-zero code|^ > \[|^\[(?:[\w.-]+ +)*\d+/\d+\] "
+    r"|^\s*\d+ \| (?:>>>)?|^(?:ERROR: |failed to solve: )+(?:process|executor)|^\++ "
 )
+MAX_LINES = 20_000
+"""Of a longer text only the end is read; it holds what ended the run."""
+MAX_LINE_CHARS = 2_000
+"""Of a longer line only the beginning is matched."""
+MAX_QUOTE_CHARS = 1_000
 
 
 @dataclass(frozen=True)
@@ -38,8 +42,8 @@ class LogLine:
         return bool(_ECHO.match(self.plain)) and "executable file not found" not in self.plain
 
     def quote(self, source: str) -> Quote:
-        """The line as evidence."""
-        return Quote(source=source, line=self.number, text=self.text)
+        """The line as evidence; of a very long one the beginning, since findings travel in histories."""
+        return Quote(source=source, line=self.number, text=self.text[:MAX_QUOTE_CHARS])
 
 
 @dataclass(frozen=True)
@@ -49,8 +53,6 @@ class Log:
     lines: tuple[LogLine, ...]
     failed: frozenset[str] = frozenset()
     """Streams (BuildKit steps) that are said to have failed."""
-    stages: tuple[tuple[str, str], ...] = ()
-    """(stream, Dockerfile stage) where the build log names the stage."""
 
     def streams(self) -> dict[str, list[LogLine]]:
         """Lines by stream, in order; only the failed streams where any is known to have failed."""
@@ -60,28 +62,19 @@ class Log:
                 found.setdefault(line.stream, []).append(line)
         return found
 
-    def stage_of(self, stream: str) -> str:
-        """The Dockerfile stage a build stream belongs to, '' where the log does not say."""
-        return dict(self.stages).get(stream, "")
-
 
 def read_log(text: str) -> Log:
     """The lines of `text`, numbered from 1; a line ends at a newline only, as editors count them."""
-    lines = [_read(number, raw) for number, raw in enumerate(text.split("\n"), 1)]
-    lines = _name_summaries(lines)
-    failed = {line.stream for line in lines if line.stream and _STEP_FAILED.match(line.plain)}
-    stages: dict[str, str] = {}
-    for line in lines:
-        step = _STEP.match(line.plain) or _SUMMARY_STEP.match(line.plain)
-        if step and step["stage"]:
-            stages.setdefault(line.stream, step["stage"])
+    numbered = list(enumerate(text.split("\n"), 1))[-MAX_LINES:]
+    lines = _name_summaries([_read(number, raw) for number, raw in numbered])
+    failed = {line.stream for line in lines if _STEP_FAILED.match(_ANSI.sub("", line.text))}
     summaries = {line.stream for line in lines if line.stream.startswith("summary")}
-    return Log(tuple(lines), frozenset(failed | summaries if failed else ()), tuple(stages.items()))
+    return Log(tuple(lines), frozenset(failed | summaries if failed else ()))
 
 
 def _read(number: int, raw: str) -> LogLine:
     raw = raw.rstrip("\r")
-    plain = _ANSI.sub("", raw).rsplit("\r", 1)[-1]
+    plain = _ANSI.sub("", raw[:MAX_LINE_CHARS]).rsplit("\r", 1)[-1]
     stream = ""
     compose = _COMPOSE.match(plain)
     if compose:

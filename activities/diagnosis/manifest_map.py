@@ -10,7 +10,7 @@ from pathlib import Path, PurePosixPath
 from activities.diagnosis.source_tree import read_text
 from activities.manifests import dockerfile, requirements
 from activities.manifests.dockerfile_facts import CopySource, DockerfileFacts, Installed
-from activities.manifests.editors import editor_for
+from activities.manifests.editors import ManifestEditor, editor_for
 from activities.manifests.errors import ManifestError
 from activities.manifests.installers import PipInstall
 
@@ -153,15 +153,17 @@ def _declared(context: Path, paths: list[str]) -> tuple[set[str], list[tuple[str
         if path in seen:
             continue
         seen.add(path)
-        text, editor = read_text(context / path), editor_for(path)
+        text = read_text(context / path)
+        # What pip reads with -r is a requirements file whatever its name.
+        editor: ManifestEditor = editor_for(path) or requirements
         try:
-            if text is None or editor is None:
+            if text is None:
                 raise ManifestError(f"{path} cannot be read")
             here = editor.declared(text)
             names |= here
             found = ((name, editor.requirement_of(text, name)) for name in sorted(here))
             markers += [(name, str(req.marker)) for name, req in found if req and req.marker]
-            todo += _includes(path, text) if path.endswith(".txt") else []
+            todo += _includes(path, text) if editor is requirements else []
         except ManifestError:
             unread = True
     return names, markers, unread

@@ -19,59 +19,74 @@ _NO_MODULE = re.compile(
     r"|^\S*python[\d.]*: No module named ([\w.]+)$"
 )
 _ERROR_LINE = re.compile(
-    r"\berror\b|not found|failed|unable to|cannot|could not|can't|denied|refused|no such|no module"
+    r"error|exception|need|not found|failed|unable to|cannot|could not|can't|denied|refused|no such|no module"
     r"|in use|no space|killed|install|missing|not set|unknown|must be|require",
     re.IGNORECASE,
 )
+_MAX_ERROR_LINES = 3000
 _WRAPS_IMPORT = re.compile(r"Import|Configur|Runtime|Load|Backend|Plugin|Usage|Command", re.IGNORECASE)
 
 
-def verdicts(source: SourceText, project: Project) -> list[Verdict]:
-    """All verdicts of one text in order; of a BuildKit log only those of the failed step."""
-    log = read_log(source.text)
-    found: list[Verdict] = []
-    for stream, lines in log.streams().items():
-        found += _of_stream(lines, source.phase, project, log.stage_of(stream))
-    return sorted(found, key=lambda verdict: verdict.lines[0].number)
+def decisive(source: SourceText, project: Project) -> Verdict | None:
+    """The verdict on what ended the attempt: the last one that any stream of the text gives.
+
+    In a build an error that no rule knows yields to a known cause earlier in the same step. Of a
+    BuildKit log only the failed step counts.
+    """
+    streams = read_log(source.text).streams().values()
+    found = [verdict for lines in streams if (verdict := _last(lines, source.phase, project))]
+    if source.phase is Phase.BUILD:
+        found = [verdict for verdict in found if not _is_generic(verdict)] or found
+    return max(found, key=lambda verdict: verdict.lines[0].number, default=None)
 
 
-def decisive(found: list[Verdict], phase: Phase) -> Verdict | None:
-    """The verdict that ended the attempt: the last one; in a build an unknown error yields to a known one."""
-    known = [v for v in found if isinstance(v, Need) or not v.generic]
-    if phase is Phase.BUILD and known:
-        return known[-1]
-    return found[-1] if found else None
+def _last(lines: list[LogLine], phase: Phase, project: Project) -> Verdict | None:
+    """Read from the end, so that a long log costs no more than its tail."""
+    weak: Verdict | None = None
+    for verdict in _backwards(lines, phase, project):
+        if phase is not Phase.BUILD or not _is_generic(verdict):
+            return verdict
+        weak = weak or verdict
+    return weak
 
 
-def _of_stream(lines: list[LogLine], phase: Phase, project: Project, stage: str) -> Iterator[Verdict]:
-    covered: set[int] = set()
-    for chain in chains(lines):
-        covered |= chain.lines
-        yield _of_chain(chain, phase, project, stage)
-    for line in lines:
-        if line.number in covered or line.is_echo or not _ERROR_LINE.search(line.plain):
-            continue
-        verdict = _of_line(line, phase, project, stage)
+def _backwards(lines: list[LogLine], phase: Phase, project: Project) -> Iterator[Verdict]:
+    chained = {chain.final.log.number: chain for chain in chains(lines)}
+    covered = {number for chain in chained.values() for number in chain.lines}
+    looked_at = 0
+    for line in reversed(lines):
+        verdict: Verdict | None = None
+        if line.number in chained:
+            verdict = _of_chain(chained[line.number], phase, project)
+        elif line.number not in covered and not line.is_echo and _ERROR_LINE.search(line.plain):
+            looked_at += 1
+            verdict = _of_line(line, phase, project)
         if verdict is not None:
             yield verdict
+        if looked_at >= _MAX_ERROR_LINES:
+            return
 
 
-def _of_chain(chain: Chain, phase: Phase, project: Project, stage: str) -> Verdict:
+def _is_generic(verdict: Verdict) -> bool:
+    return isinstance(verdict, Refusal) and verdict.generic
+
+
+def _of_chain(chain: Chain, phase: Phase, project: Project) -> Verdict:
     final = chain.final
-    message = known_message(final.text, (final.log,), project, phase, stage)
+    message = known_message(final.text, (final.log,), project, phase)
     if message is not None and not _NO_MODULE.search(final.text.split("\n", 1)[0]):
-        root = _missing_in(chain, project, stage)
+        root = _missing_in(chain, project, phase)
         return root if isinstance(root, Need) else message
-    root = _missing_in(chain, project, stage)
+    root = _missing_in(chain, project, phase)
     if root is not None:
         return root
     return decline_chain(chain, phase)
 
 
-def _missing_in(chain: Chain, project: Project, stage: str) -> Verdict | None:
+def _missing_in(chain: Chain, project: Project, phase: Phase) -> Verdict | None:
     """A missing module or library that the chain's final error is, was raised from, or speaks of."""
     for raised in chain.roots():
-        verdict = _missing_by(raised, project, stage)
+        verdict = _missing_by(raised, project, phase)
         if verdict is not None:
             return verdict
     final = chain.final
@@ -83,11 +98,11 @@ def _missing_in(chain: Chain, project: Project, stage: str) -> Verdict | None:
     return None
 
 
-def _missing_by(raised: Raised, project: Project, stage: str) -> Verdict | None:
+def _missing_by(raised: Raised, project: Project, phase: Phase) -> Verdict | None:
     module = _module_in(raised.text.split("\n", 1)[0])
     if module:
         return missing_module(module, raised.log, raised.frames, project)
-    return shared_object(raised.text, (raised.log,), project, stage)
+    return shared_object(raised.text, (raised.log,), project, phase)
 
 
 def _module_in(text: str) -> str:
@@ -95,15 +110,15 @@ def _module_in(text: str) -> str:
     return next((value for value in found.groups() if value), "") if found else ""
 
 
-def _of_line(line: LogLine, phase: Phase, project: Project, stage: str) -> Verdict | None:
+def _of_line(line: LogLine, phase: Phase, project: Project) -> Verdict | None:
     """The verdict on one line outside tracebacks."""
     lines = (line,)
     module = _module_in(line.plain)
     if module:
         return missing_module(module, line, (), project)
     return (
-        shared_object(line.plain, lines, project, stage)
-        or known_message(line.plain, lines, project, phase, stage)
+        shared_object(line.plain, lines, project, phase)
+        or known_message(line.plain, lines, project, phase)
         or missing_command(line.plain, lines)
         or _decline_line(line, phase)
     )

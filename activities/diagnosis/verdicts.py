@@ -22,8 +22,6 @@ class Need:
     """Specifier that the name needs, '' for any release."""
     files: tuple[str, ...] = ()
     """The project's own files in the traceback: where a scan starts."""
-    stage: str = ""
-    """Dockerfile stage whose build failed."""
 
 
 @dataclass(frozen=True)

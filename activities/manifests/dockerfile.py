@@ -18,6 +18,7 @@ from activities.manifests.shell_words import Word
 __all__ = [
     "add_pip_packages",
     "add_system_packages",
+    "installing_stage",
     "is_plain_base",
     "package_manager",
     "parse",
@@ -98,6 +99,20 @@ def add_system_packages(
     if not {_plain(name) for name in missing} <= found:
         raise ManifestError("the place for the packages is not clear in this Dockerfile")
     return result
+
+
+def installing_stage(text: str, target: str | None = None) -> str | None:
+    """The stage that installs what the built image needs, as its number; None for the built stage itself.
+
+    That is the stage of the first pip install, or, without any, the first that installs system packages.
+    """
+    facts = parse(text, target)
+    reachable = facts.reachable()
+    system = [i for i in facts.installs if isinstance(i.what, SystemInstall) and i.stage in reachable]
+    stages = [site.stage for site in facts.pip_installs() or system]
+    if not stages or set(stages) & set(facts.chain(facts.target)):
+        return None
+    return str(stages[0])
 
 
 def pip_packages(facts: DockerfileFacts) -> set[str]:

@@ -16,6 +16,8 @@ class EditedFiles:
     """Files as the findings want them; ``base`` is what the run found, None for a new file."""
 
     read: Read
+    build_target: str | None = None
+    """The Dockerfile stage that Compose builds; the last one for None."""
     base: dict[str, bytes | None] = field(default_factory=dict)
     now: dict[str, bytes | None] = field(default_factory=dict)
     idle: list[Finding] = field(default_factory=list)
@@ -32,7 +34,7 @@ class EditedFiles:
             if edit is None or finding.target is None:
                 continue
             before = self.text(finding.target)
-            after = edit(finding, before)
+            after = edit(finding, before, self.build_target)
             if after == before:
                 self.idle.append(finding)
             self.now[finding.target] = after.encode("utf-8", "surrogateescape")
@@ -63,18 +65,18 @@ class EditedFiles:
         }
 
 
-def _add_package(finding: Finding, text: str) -> str:
+def _add_package(finding: Finding, text: str, build_target: str | None) -> str:
     editor = editor_for(finding.target or "")
     specifier = finding.version or ""
     for name in finding.names:
         if editor is None:
-            text = dockerfile.add_pip_packages(text, [name + specifier])
+            text = dockerfile.add_pip_packages(text, [name + specifier], target=build_target)
         elif editor.requirement_of(text, name) is None:
             text = editor.add(text, name, specifier)
     return text
 
 
-def _pin_package(finding: Finding, text: str) -> str:
+def _pin_package(finding: Finding, text: str, _: str | None) -> str:
     editor = editor_for(finding.target or "")
     if editor is None or finding.version is None:
         raise ManifestError(f"{finding.target} is not a manifest in which a version can be pinned")
@@ -83,11 +85,13 @@ def _pin_package(finding: Finding, text: str) -> str:
     return text
 
 
-def _add_system_packages(finding: Finding, text: str) -> str:
-    return dockerfile.add_system_packages(text, list(finding.names))
+def _add_system_packages(finding: Finding, text: str, build_target: str | None) -> str:
+    """Into the stage that runs, or, for what the build itself lacked, into the stage that installs."""
+    stage = dockerfile.installing_stage(text, build_target) if finding.rule.startswith("build.") else None
+    return dockerfile.add_system_packages(text, list(finding.names), target=build_target, stage=stage)
 
 
-_EDITS: dict[FindingKind, Callable[[Finding, str], str]] = {
+_EDITS: dict[FindingKind, Callable[[Finding, str, str | None], str]] = {
     FindingKind.ADD_PYTHON_PACKAGE: _add_package,
     FindingKind.CHANGE_PYTHON_VERSION_PIN: _pin_package,
     FindingKind.ADD_SYSTEM_PACKAGE: _add_system_packages,

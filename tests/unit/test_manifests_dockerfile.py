@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from activities.manifests import dockerfile
@@ -206,6 +206,7 @@ INSTRUCTIONS = st.one_of(
 )
 
 
+@settings(deadline=None)  # the machine is shared
 @given(st.lists(INSTRUCTIONS, max_size=12), st.sampled_from(["\n", "\r\n"]), st.booleans())
 def test_any_dockerfile_gets_the_package_or_a_refusal(parts: list[str], end: str, last: bool) -> None:
     """Old lines stay in order, the package is installed afterwards, a second time changes nothing."""
@@ -221,6 +222,7 @@ def test_any_dockerfile_gets_the_package_or_a_refusal(parts: list[str], end: str
     assert all(char in kept for char in text)
 
 
+@settings(deadline=None)  # the machine is shared
 @given(st.text(max_size=300))
 def test_any_text_is_parsed(text: str) -> None:
     """Reading never raises, and an edit raises nothing but ManifestError."""

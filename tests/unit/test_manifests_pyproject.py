@@ -6,7 +6,7 @@ import tomllib
 from collections.abc import Callable
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from activities.manifests import pyproject
@@ -105,6 +105,7 @@ def test_what_cannot_be_edited_safely_is_refused(edit: Callable[[], str], reason
 ITEMS = st.lists(st.from_regex(r"[a-z]{2,6}(?:>=[1-9])?", fullmatch=True), max_size=6)
 
 
+@settings(deadline=None)  # the machine is shared
 @given(
     ITEMS,
     st.sampled_from(["\n", "\r\n"]),
@@ -132,6 +133,7 @@ def test_add_keeps_everything_else(
     assert pyproject.add(result, name) == result
 
 
+@settings(deadline=None)  # the machine is shared
 @given(st.text(max_size=200))
 def test_any_text_is_edited_or_refused(text: str) -> None:
     """Whatever a file holds, nothing but ManifestError comes out."""

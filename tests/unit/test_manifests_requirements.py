@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from packaging.specifiers import SpecifierSet
 
 from activities.manifests import requirements
 from activities.manifests.errors import ManifestError
+from activities.manifests.names import canonical
 
 FULL = """\
 --index-url ${INDEX}
@@ -127,11 +128,12 @@ TEXTS = st.builds(
 )
 
 
+@settings(deadline=None)  # the machine is shared
 @given(TEXTS, NAMES)
 def test_add_inserts_one_line_and_nothing_else(text: str, name: str) -> None:
     """Taking the new line out again gives the old text, byte for byte; adding twice changes nothing."""
     result = requirements.add(text, name)
-    assert requirements.declared(result) == requirements.declared(text) | {requirements.canonical(name)}
+    assert requirements.declared(result) == requirements.declared(text) | {canonical(name)}
     assert requirements.add(result, name) == result
     if result != text:
         assert any(
@@ -141,6 +143,7 @@ def test_add_inserts_one_line_and_nothing_else(text: str, name: str) -> None:
         )
 
 
+@settings(deadline=None)  # the machine is shared
 @given(TEXTS, st.from_regex(r"[1-9]\.[0-9]{1,2}", fullmatch=True))
 def test_pin_changes_one_line_and_can_be_read_back(text: str, version: str) -> None:
     """Every plain requirement can be pinned; every other line stays."""
@@ -156,6 +159,7 @@ def test_pin_changes_one_line_and_can_be_read_back(text: str, version: str) -> N
         assert sum(changed) <= 1
 
 
+@settings(deadline=None)  # the machine is shared
 @given(st.text(max_size=200), NAMES)
 def test_any_text_is_edited_or_refused(text: str, name: str) -> None:
     """Whatever a file holds, nothing but ManifestError comes out."""
@@ -163,4 +167,4 @@ def test_any_text_is_edited_or_refused(text: str, name: str) -> None:
         result = requirements.add(text, name)
     except ManifestError:
         return
-    assert requirements.canonical(name) in requirements.declared(result)
+    assert canonical(name) in requirements.declared(result)
