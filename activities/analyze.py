@@ -23,7 +23,7 @@ from activities.diagnosis.operator import operator_finding
 from activities.diagnosis.project import Project
 from activities.diagnosis.rendering import render_analysis
 from workflows import ports
-from workflows.models.finding import Finding
+from workflows.models.finding import Finding, FindingKind
 from workflows.models.request import IntentKind
 from workflows.models.snapshot import ContainerState
 from workflows.ports import AnalyzeInput, AnalyzeResult
@@ -125,7 +125,7 @@ class Analyze:
         return [*texts, SourceText(f"health log of {name}", health, Phase.HEALTH)] if health else texts
 
     async def _build_log(self, job: AnalyzeInput) -> list[SourceText]:
-        """The log of the build that failed in the round before; a broken build speaks before any container."""
+        """The log of the build that failed in the round before: it speaks before any container."""
         if job.failure is None or job.failure.code != "build_failed":
             return []
         name = artifact_name("build.log", job.run.round - 1)
@@ -149,13 +149,22 @@ def _conclude(job: AnalyzeInput, containers: Sequence[ContainerState], diagnosis
     fresh = tuple(f for f in diagnosis.findings if not _acted_on(f, job.known))
     if diagnosis.decision == "fix" and fresh:
         return AnalyzeResult(healthy=False, findings=fresh, reason=diagnosis.reason)
+    if job.failure is None and not containers:
+        return _never_started(job.target.service)
     state = standing(containers, wanted=job.target.scale, now=datetime.now(UTC))
-    if job.failure is None and containers and not state.broken:
+    if job.failure is None and not state.broken:
         reason = f"{job.target.service} runs and its log shows no cause ({state.reason})"
         return AnalyzeResult(healthy=True, reason=reason)
     if diagnosis.decision == "fix":
         return AnalyzeResult(healthy=False, reason=f"{diagnosis.reason} (tried already)")
     return AnalyzeResult(healthy=False, reason=diagnosis.reason)
+
+
+def _never_started(service: str) -> AnalyzeResult:
+    """Nothing has spoken yet: the build and the first start are the evidence, for this round or the next."""
+    reason = f"{service} has no container, so there is no log; building and starting it shows what is missing"
+    finding = Finding(rule="service.absent", kind=FindingKind.REBUILD, reason=reason)
+    return AnalyzeResult(healthy=False, findings=(finding,), reason=reason)
 
 
 def _acted_on(finding: Finding, known: Sequence[Finding]) -> bool:
