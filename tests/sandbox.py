@@ -119,8 +119,19 @@ class ComposeSandbox:
             network.remove()
         for volume in self.engine.volumes.list(filters=mine):
             volume.remove(force=True)
+        self._remove_holds()
         for image in self.engine.images.list(filters=mine):
             self.engine.images.remove(str(image.id), force=True)
+
+    def _remove_holds(self) -> None:
+        """What a run of the orchestrator that never ended still holds of this project's images."""
+        holders = {"label": f"io.moonmind.orchestrator.project={self.name}"}
+        for container in self.engine.containers.list(all=True, filters=holders):
+            image = container.image
+            container.remove(force=True)
+            held = [tag for tag in (image.tags if image else ()) if tag.startswith("mm-orchestrator/held:")]
+            for tag in held:
+                self.engine.images.remove(tag, force=True)
 
 
 def fingerprint(container: Container) -> Fingerprint:

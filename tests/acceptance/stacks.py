@@ -47,7 +47,12 @@ while True:
     time.sleep(1)
 """
 
-HEALTHCHECK = "import urllib.request as u; u.urlopen('http://127.0.0.1:8000/health', timeout=2)"
+IDLE_LINE = "import signal, sys; signal.signal(signal.SIGTERM, lambda *_: sys.exit(0)); signal.pause()"
+HEALTHCHECK = (
+    "import socket; s = socket.create_connection(('127.0.0.1', 8000), 5); "
+    "s.sendall(b'GET /health HTTP/1.0' + bytes([10, 10])); assert b' 200 ' in s.recv(64)"
+)
+"""Without ``urllib``, whose import alone is what makes a health check slow on a busy machine."""
 
 
 def web_app(*imports: str) -> str:
@@ -79,13 +84,19 @@ def web_block(name: str, *lines: str, health: bool = True) -> str:
     if health:
         block += [
             "  healthcheck:",
-            f'    test: ["CMD", "python", "-c", "{HEALTHCHECK}"]',
+            f'    test: ["CMD", "python", "-S", "-c", "{HEALTHCHECK}"]',
             "    interval: 1s",
-            "    timeout: 3s",
+            "    timeout: 10s",
             "    retries: 3",
             "    start_period: 5s",
         ]
     return "\n".join(block)
+
+
+def image_block(name: str, code: str, *lines: str) -> str:
+    """A compose service without a build section that runs one line of Python."""
+    head = [f"{name}:", "  image: python:3.13-slim", f'  command: ["python", "-u", "-c", "{code}"]']
+    return "\n".join([*head, "  stop_grace_period: 2s", *(f"  {line}" for line in lines)])
 
 
 def compose_file(*blocks: str) -> str:
@@ -141,3 +152,42 @@ BREAK_HEALTH = """\
  CMD ["python", "-u", "app.py"]
 """
 """A patch that builds and starts, and never becomes healthy."""
+
+
+def whole_stack(*missing: str) -> dict[str, str]:
+    """``api`` needs ``store`` and a one-shot ``migrate``, ``worker`` needs ``api``; neighbours keep quiet.
+
+    The migration writes one line per run to the volume ``ledger``, which ``store`` can read.
+    """
+    store = image_block("store", IDLE_LINE, "volumes: [ledger:/ledger]")
+    write = "print('migrated', file=open('/ledger/runs', 'a'))"
+    migrate = image_block("migrate", write, "volumes: [ledger:/ledger]")
+    api = web_block(
+        "api",
+        "restart: unless-stopped",
+        "deploy: {replicas: 2}",
+        "depends_on:",
+        "  store: {condition: service_started}",
+        "  migrate: {condition: service_completed_successfully}",
+    )
+    worker = web_block("worker", "depends_on: [api]", health=False)
+    return {
+        "compose.yaml": compose_file(store, migrate, api, worker) + "volumes:\n  ledger:\n",
+        **web_service("api", *missing),
+        **idle_service("worker"),
+    }
+
+
+NEVER_HEALTHY = ("  http:", "    - url: http://127.0.0.1:8000/no-such-page", "      vantage: target")
+"""Lines for ``policy(extra_service=...)``: a probe that no version of the app can answer."""
+
+CRASH = """\
+--- a/api/Dockerfile
++++ b/api/Dockerfile
+@@ -4,3 +4,3 @@
+ RUN pip install --no-cache-dir --root-user-action=ignore -r requirements.txt
+ COPY . .
+-CMD ["python", "-u", "app.py"]
++CMD ["python", "-c", "raise SystemExit('no')"]
+"""
+"""A patch that builds, and ends as soon as it starts."""
