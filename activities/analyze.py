@@ -17,7 +17,7 @@ from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.http_probe import HttpProber
 from activities.adapters.masking import Masking
 from activities.adapters.redaction import Redactor
-from activities.diagnosis.diagnose import Diagnosis, diagnose
+from activities.diagnosis.diagnose import Diagnosis, diagnose, scan
 from activities.diagnosis.evidence import ContainerFacts, Evidence, Phase, SourceText
 from activities.diagnosis.operator import operator_finding
 from activities.diagnosis.project import Project
@@ -61,6 +61,8 @@ class Analyze:
             finding = await asyncio.to_thread(operator_finding, job.intent, Project(evidence))
             found = AnalyzeResult(healthy=False, findings=(finding,), reason=finding.reason)
             return await self._answer(job, evidence.sources, found)
+        if job.failure is None and not containers:
+            return await self._answer(job, (), await asyncio.to_thread(_never_started, evidence))
         diagnosis = await asyncio.to_thread(diagnose, evidence)
         return await self._answer(job, evidence.sources, _conclude(job, containers, diagnosis))
 
@@ -110,7 +112,7 @@ class Analyze:
         return Evidence(
             service=job.target.service,
             sources=tuple(SourceText(s.name, redactor.text(s.text), s.phase) for s in sources),
-            container=ContainerFacts(first.exit_code, first.oom_killed) if first else ContainerFacts(),
+            container=_facts(first, redactor) if first else ContainerFacts(),
             workspace=Path(job.target.workspace),
             context=Path(build.context) if build else None,
             dockerfile=Path(build.dockerfile) if build else None,
@@ -149,22 +151,28 @@ def _conclude(job: AnalyzeInput, containers: Sequence[ContainerState], diagnosis
     fresh = tuple(f for f in diagnosis.findings if not _acted_on(f, job.known))
     if diagnosis.decision == "fix" and fresh:
         return AnalyzeResult(healthy=False, findings=fresh, reason=diagnosis.reason)
-    if job.failure is None and not containers:
-        return _never_started(job.target.service)
     state = standing(containers, wanted=job.target.scale, now=datetime.now(UTC))
     if job.failure is None and not state.broken:
         reason = f"{job.target.service} runs and its log shows no cause ({state.reason})"
         return AnalyzeResult(healthy=True, reason=reason)
     if diagnosis.decision == "fix":
         return AnalyzeResult(healthy=False, reason=f"{diagnosis.reason} (tried already)")
-    return AnalyzeResult(healthy=False, reason=diagnosis.reason)
+    quotes = [quote.text.strip() for finding in diagnosis.findings for quote in finding.quotes[:1]]
+    quoted = "".join(f': "{quote[:300]}"' for quote in quotes[:1])
+    where = "" if job.failure else f" ({state.reason})"
+    return AnalyzeResult(healthy=False, reason=f"{diagnosis.reason}{quoted}{where}")
 
 
-def _never_started(service: str) -> AnalyzeResult:
-    """Nothing has spoken yet: the build and the first start are the evidence, for this round or the next."""
+def _never_started(evidence: Evidence) -> AnalyzeResult:
+    """Nothing has spoken yet: what the sources lack is added, and the build and first start are the evidence."""
+    service = evidence.service
     reason = f"{service} has no container, so there is no log; building and starting it shows what is missing"
-    finding = Finding(rule="service.absent", kind=FindingKind.REBUILD, reason=reason)
-    return AnalyzeResult(healthy=False, findings=(finding,), reason=reason)
+    rebuild = Finding(rule="service.absent", kind=FindingKind.REBUILD, reason=reason)
+    return AnalyzeResult(healthy=False, findings=(*scan(evidence), rebuild), reason=reason)
+
+
+def _facts(container: ContainerState, redactor: Redactor) -> ContainerFacts:
+    return ContainerFacts(container.exit_code, container.oom_killed, redactor.text(container.error))
 
 
 def _acted_on(finding: Finding, known: Sequence[Finding]) -> bool:

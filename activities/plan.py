@@ -71,7 +71,8 @@ class Plan:
                 return self.journals.pre_image(journal, path)
             return workspace.read(path)
 
-        edited = EditedFiles(original)
+        build = job.target.build
+        edited = EditedFiles(original, build.target if build else None)
         if job.operator_patch is not None:
             for patch in parse(job.operator_patch):
                 edited.now[patch.path] = apply(edited.bytes_of(patch.path), patch)

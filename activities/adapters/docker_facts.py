@@ -119,6 +119,7 @@ def container_state(inspected: Inspect) -> ContainerState:
         status=str(state.get("Status", "")),
         exit_code=_integer(state.get("ExitCode")),
         oom_killed=bool(state.get("OOMKilled")),
+        error=str(state.get("Error") or ""),
         restart_count=_integer(inspected.get("RestartCount")),
         started_at=moment(state.get("StartedAt")),
         finished_at=moment(state.get("FinishedAt")),
@@ -136,7 +137,8 @@ def health_log(inspected: Inspect) -> str:
     if not isinstance(entries, list):
         return ""
     return "".join(
-        f"exit code {entry.get('ExitCode')} at {entry.get('Start')}\n{str(entry.get('Output', '')).rstrip()}\n"
+        f"exit code {entry.get('ExitCode')} at {entry.get('Start')}\n"
+        f"{str(entry.get('Output', '')).rstrip()}\n"
         for entry in entries
         if isinstance(entry, dict)
     )

@@ -25,6 +25,8 @@ class ContainerState(Model):
     """Docker's word: created, running, paused, restarting, removing, exited, dead."""
     exit_code: int = 0
     oom_killed: bool = False
+    error: str = ""
+    """Why Docker could not start it at all."""
     restart_count: int = 0
     started_at: datetime | None = None
     finished_at: datetime | None = None
