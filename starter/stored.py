@@ -1,19 +1,22 @@
 """Run reports as the state directory keeps them: what remains when Temporal does not answer."""
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
 from pydantic import ValidationError
 
-from workflows.models.artifact import ARTIFACT_NAMESPACE
+from workflows.models.artifact import ARTIFACT_NAMESPACE, RunArtifact, artifact_id, artifact_type
 from workflows.models.record import RunRecord, RunReport
 
 RUN_ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _REPORT: Final = "report.json"
+_MANIFEST: Final = "manifest.json"
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,37 @@ class StoredReports:
 
 def _read(path: Path) -> RunRecord | None:
     try:
-        return RunReport.model_validate(json.loads(path.read_bytes())).record
+        record = RunReport.model_validate(json.loads(path.read_bytes())).record
+        own = _own_artifacts(path, record)
     except (OSError, ValueError, ValidationError):
         return None  # no report, or one that another version wrote: as good as none
+    return record.model_copy(update={"artifacts": (*record.artifacts, *own)})
+
+
+def _own_artifacts(report: Path, record: RunRecord) -> tuple[RunArtifact, ...]:
+    """The report and its manifest: the record inside the report cannot name these two (I6)."""
+    manifest = report.with_name(_MANIFEST)
+    if not record.artifacts or not manifest.is_file():
+        return ()
+    known = {artifact.name for artifact in record.artifacts}
+    kept = record.artifacts[0].retain_until - record.artifacts[0].created_at
+    own = []
+    for path in (report, manifest):
+        if path.name in known:
+            continue
+        data = path.read_bytes()
+        at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
+        own.append(
+            RunArtifact(
+                id=artifact_id(record.run_id, path.name),
+                name=path.name,
+                type=artifact_type(path.name),
+                uri=path.absolute().as_uri(),
+                sha256=hashlib.sha256(data).hexdigest(),
+                size_bytes=len(data),
+                content_type="application/json",
+                created_at=at,
+                retain_until=at + kept,
+            )
+        )
+    return tuple(own)
