@@ -268,6 +268,21 @@ async def test_without_temporal_the_stored_report_is_read(tmp_path: Path) -> Non
     assert "connection refused" in caught.value.message
 
 
+async def test_a_stored_report_is_evidence_itself(tmp_path: Path) -> None:
+    """The report cannot name itself or its manifest; read back, the record has both with checksums (I6)."""
+    run_id = "01a2055f-7204-79a3-8011-6ff8ad3ed7b9"
+    others = tuple(a for a in ROLLED_BACK.artifacts if a.name != "report.json")
+    stored_report(tmp_path, ROLLED_BACK.model_copy(update={"run_id": run_id, "artifacts": others}))
+    directory = tmp_path / "artifacts" / "spec_workflows" / run_id
+    (directory / "manifest.json").write_text("{}")
+    starter = await OrchestratorClient.connect("localhost:1", state_dir=tmp_path)
+    found = {a.name: a for a in (await starter.get(run_id)).artifacts}
+    assert set(found) == {*(a.name for a in others), "report.json", "manifest.json"}
+    for name in ("report.json", "manifest.json"):
+        data = (directory / name).read_bytes()
+        assert (found[name].sha256, found[name].size_bytes) == (hashlib.sha256(data).hexdigest(), len(data))
+
+
 def test_a_terminated_run_is_told_by_its_report(
     stage: Stage, serving: Callable[..., EvidenceHost], tmp_path: Path
 ) -> None:
