@@ -164,7 +164,7 @@ def _conclude(job: AnalyzeInput, containers: Sequence[ContainerState], diagnosis
 
 
 def _never_started(evidence: Evidence) -> AnalyzeResult:
-    """Nothing has spoken yet: what the sources lack is added, and the build and first start are the evidence."""
+    """Nothing has spoken yet: what the sources lack is added; build and first start are the evidence."""
     service = evidence.service
     reason = f"{service} has no container, so there is no log; building and starting it shows what is missing"
     rebuild = Finding(rule="service.absent", kind=FindingKind.REBUILD, reason=reason)
