@@ -125,6 +125,7 @@ class Patch:
         """The state to lead back to, as it is now, under the project's lock."""
         target, project = job.target, job.target.project
         snapshot = await self.docker.snapshot(target)
+        anonymous = [n for c in snapshot.containers for n in await self.docker.anonymous_volumes(c.id)]
         neighbours, dry_run = await NeighbourProver(self.docker, self.compose).measure(target)
         return Journal(
             run_id=job.run.run_id,
@@ -137,6 +138,7 @@ class Patch:
             dry_run_before=dry_run,
             networks_before=await self.resources.networks(project.name),
             volumes_before=await self.resources.volumes(project.name),
+            anonymous_volumes=tuple(sorted(anonymous)),
             previous_image_id=snapshot.container_image_id,
             tag_image_id=snapshot.image_id,
             opened_at=datetime.now(UTC),

@@ -27,7 +27,7 @@ from activities.adapters.project_resources import DaemonRefused, ProjectResource
 from activities.restoring.files import restore_files
 from activities.restoring.measuring import Measuring
 from activities.restoring.service import ServiceRestored, ServiceRestorer
-from activities.restoring.story import Story
+from activities.restoring.story import Story, continue_story
 from workflows import ports
 from workflows.errors import OrchestratorError
 from workflows.models.record import RollbackOutcome
@@ -69,6 +69,7 @@ class Rollback:
             children = ChildRegistry(self.journals.state.children, run.run_id)
             await children.end_earlier()
             async with self.journals.holding(journal.project, run.run_id, run.generation, epoch) as guard:
+                await children.end_earlier()  # begun by a step between the first look and the lock
                 return await self._restore(job, guard, children)
 
     def _journal(self, run_id: str, generation: int) -> Journal | None:
@@ -81,7 +82,7 @@ class Rollback:
         journal = guard.check()
         redactor = await self.masking.redactor(journal.target)
         name = artifact_name("rollback.log", job.run.generation)
-        story = Story(self.artifacts.open(journal.run_id, name), redactor)
+        story = await continue_story(self.artifacts, journal.run_id, name, redactor)
         story.say(f"Rolling back {journal.target.service} of project {journal.project}: {job.reason}.")
         try:
             outcome, proof = await self._restore_and_measure(journal, guard, children, story)

@@ -20,9 +20,11 @@ from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.journal import Journal, JournalStore
 from activities.adapters.process import ChildRegistry
 from activities.adapters.project_resources import DaemonRefused
+from activities.adapters.redaction import Redactor
 from activities.adapters.state_dir import StateDir
 from activities.adapters.workspace import Workspace
 from activities.report import Report
+from activities.restoring.story import continue_story
 from activities.rollback import Rollback
 from worker.composition import build_adapters, report_step, rollback_step
 from worker.settings import WorkerSettings
@@ -91,7 +93,7 @@ class Recovery:
         return tuple([await act(journal) for journal in still_open])
 
     async def _roll_back(self, journal: Journal) -> Recovered:
-        job = RollbackInput(run=await self._ref(journal), reason="recover")
+        job = RollbackInput(run=_ref(journal), reason="recover")
         done = await self.rollback.rollback(job)
         complete = done.outcome.complete
         code = "run_recovered" if complete else "rollback_incomplete"
@@ -103,7 +105,7 @@ class Recovery:
 
     async def _accept(self, journal: Journal) -> Recovered:
         """Change nothing, measure, settle."""
-        run = await self._ref(journal)
+        run = _ref(journal)
         epoch = self.journals.raise_epoch(run.run_id, run.generation, "recover")
         await ChildRegistry(self.journals.state.children, run.run_id).end_earlier()
         async with self.journals.holding(journal.project, run.run_id, run.generation, epoch) as guard:
@@ -119,23 +121,13 @@ class Recovery:
             self.journals.settle(guard, by="recover", outcome="accepted")
         with suppress(DaemonRefused):  # a held image only takes space
             await self.docker.release_hold(run.run_id)
-        text = f"{outcome.state}\nNothing was changed.\n"
-        log = await self.artifacts.put(run.run_id, artifact_name("rollback.log", run.round), text.encode())
+        name = artifact_name("rollback.log", run.generation)
+        story = await continue_story(self.artifacts, run.run_id, name, Redactor())
+        story.say(f"{outcome.state} Nothing was changed.")
+        log = await story.close()
         failure = OrchestratorError("state_accepted", run_id=run.run_id).failure(StepName.ROLLBACK)
         stored = await self._report(run, journal, RollbackResult(outcome=outcome, artifacts=(log,)), failure)
         return Recovered(run.run_id, journal.project, How.ACCEPTED, outcome.state, outcome, stored)
-
-    async def _ref(self, journal: Journal) -> RunRef:
-        """The run, with the first round number whose ``rollback.log`` nobody has written."""
-        taken = set(await asyncio.to_thread(self.artifacts.names, journal.run_id))
-        round_ = next(n for n in range(1, 10_000) if artifact_name("rollback.log", n) not in taken)
-        return RunRef(
-            run_id=journal.run_id,
-            workflow_id=journal.workflow_id,
-            round=round_,
-            generation=journal.generation,
-            epoch=journal.epoch,
-        )
 
     async def _report(
         self, run: RunRef, journal: Journal, done: RollbackResult, failure: Failure
@@ -223,6 +215,15 @@ def _listed(journal: Journal) -> str:
     return (
         f"{journal.run_id}  {journal.project}/{journal.target.service}, since {at}, touched {files}\n"
         f"→ mm-orchestrator recover {journal.run_id}"
+    )
+
+
+def _ref(journal: Journal) -> RunRef:
+    return RunRef(
+        run_id=journal.run_id,
+        workflow_id=journal.workflow_id,
+        generation=journal.generation,
+        epoch=journal.epoch,
     )
 
 

@@ -71,6 +71,8 @@ class Journal(Model):
     """Names of the project's networks before this run."""
     volumes_before: tuple[str, ...] = ()
     """Names of the project's volumes before this run."""
+    anonymous_volumes: tuple[str, ...] = ()
+    """Names of the volumes that the target's containers had without a name of their own."""
     volumes_made: tuple[str, ...] = ()
     """Volumes that this run's own containers brought, noted before those containers are removed."""
     previous_image_id: str | None = None

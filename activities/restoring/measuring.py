@@ -114,7 +114,8 @@ def _not_undone(before: ServiceSnapshot, service: ServiceRestored) -> tuple[str,
     if not service.replaced:
         return ()
     lost = ("files in the writable layer of the previous container",) if before.containers else ()
-    return ("data that the service wrote to volumes and databases while the change was in place", *lost)
+    written = "data that the service wrote to volumes and databases while the change was in place"
+    return (written, *lost, *service.not_undone)
 
 
 def _healthy(containers: tuple[ContainerState, ...]) -> bool:

@@ -24,6 +24,7 @@ class ServiceRestored:
     replaced: bool = False
     """Whether any original container was gone, so that another had to be made or one removed."""
     rebuilt: bool = False
+    not_undone: list[str] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
 
@@ -111,6 +112,7 @@ class ServiceRestorer:
         image = journal.snapshot.container_image_id or ""
         if not await self._point_reference_to(image, done):
             return
+        renewed = await self._renewed_volumes()
         stopped = journal.snapshot.state is ServiceState.STOPPED
         scale = len(journal.snapshot.containers)
         self.story.say(f"docker compose up: {scale} container(s) of the previous image.")
@@ -121,17 +123,35 @@ class ServiceRestorer:
             scale,
             sink=self.story.sink,
             children=self.children,
-            flags=UpFlags(no_start=stopped),
+            flags=UpFlags(no_start=stopped, renew_anon_volumes=bool(renewed)),
         )
         self.guard.check()  # a take-over ends our command: then this is not a failure of Compose
         if code != 0:
             done.problems.append(f"docker compose up ended with exit code {code}")
             self.story.say(f"docker compose up ended with exit code {code}.")
+        if renewed:
+            await self._drop_renewed(renewed, done)
         now = {container.number: container for container in await self._containers()}
         for before in journal.snapshot.containers:
             if before.number in now:
                 await self._same_name(before, now[before.number])
                 await self._same_class(before, now[before.number])
+
+    async def _renewed_volumes(self) -> set[str]:
+        """Anonymous volumes with what the new image installed; they must not come along to the old one."""
+        now = [n for c in await self._containers() for n in await self.docker.anonymous_volumes(c.id)]
+        renewed = set(now) - set(self.journal.anonymous_volumes)
+        self.guard.store.record_volumes(self.guard, tuple(renewed))
+        return renewed
+
+    async def _drop_renewed(self, renewed: set[str], done: ServiceRestored) -> None:
+        """The old image fills new anonymous volumes; those of before cannot be attached again."""
+        for name in sorted(renewed):
+            self.guard.check()
+            await self.resources.remove_volume(name)  # stays where a container uses it
+        for name in self.journal.anonymous_volumes:
+            done.not_undone.append(f"anonymous volume {name} was replaced by a new one; it is kept, unused")
+        self.story.say("The anonymous volumes were filled anew from the previous image.")
 
     async def _point_reference_to(self, image: str, done: ServiceRestored) -> bool:
         target = self.journal.target

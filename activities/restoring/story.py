@@ -1,10 +1,23 @@
 """``rollback.log``: what was done, in plain sentences, with everything Compose said."""
 
+from contextlib import suppress
 from datetime import UTC, datetime
 
-from activities.adapters.artifact_store import ArtifactWriter
+from activities.adapters.artifact_store import ArtifactStore, ArtifactWriter
 from activities.adapters.redaction import Redactor
+from workflows.errors import OrchestratorError
 from workflows.models.artifact import RunArtifact
+
+
+async def continue_story(artifacts: ArtifactStore, run_id: str, name: str, redactor: Redactor) -> "Story":
+    """A story that goes on after what an earlier attempt told: evidence is never overwritten (I6)."""
+    told = b""
+    if (earlier := await artifacts.existing(run_id, name)) is not None:
+        with suppress(OrchestratorError):
+            told = await artifacts.read(earlier)
+    writer = artifacts.open(run_id, name)
+    writer.write(told)
+    return Story(writer, redactor)
 
 
 class Story:

@@ -323,6 +323,46 @@ async def test_reference_and_container_on_different_images(rig: Rig) -> None:
     assert rig.sandbox.container("api").status == "running"
 
 
+async def test_renewed_anonymous_volumes_do_not_come_along(
+    compose_project: ComposeFactory, tmp_path: Path, docker_engine: docker.DockerClient
+) -> None:
+    """The restart renewed them for the new dependencies; the old image gets its own, nothing is left."""
+    hidden = COMPOSE.replace('["data:/data"]', '["/dependencies"]')
+    dockerfile = FILES["api/Dockerfile"].replace("/requirements.txt", "/dependencies/requirements.txt")
+    rig = Rig(compose_project(FILES | {"compose.yaml": hidden, "api/Dockerfile": dockerfile}), tmp_path)
+    wait_healthy(rig)
+    await rig.patch(rig.plan({REQUIREMENTS: AFTER}))
+    (former,) = rig.journal.anonymous_volumes
+    await rig.hold()
+    rig.sandbox.compose("build", "api")
+    rig.sandbox.compose("up", "-d", "--no-deps", "--no-build", "--renew-anon-volumes", "api")
+    (renewed,) = [m["Name"] for m in rig.sandbox.container("api").attrs["Mounts"]]
+    done = await rig.rollback()
+    assert done.outcome.complete, done.outcome.mismatches
+    inside = rig.sandbox.container("api").exec_run(["cat", "/dependencies/requirements.txt"])
+    assert inside.output == BEFORE
+    assert any(former in lasting for lasting in done.outcome.not_undone)
+    volumes = {volume.name for volume in docker_engine.volumes.list()}
+    assert former in volumes
+    assert renewed not in volumes
+    docker_engine.volumes.get(former).remove()
+    await rig.docker.release_hold(RUN)
+
+
+async def test_anonymous_volumes_with_data_are_carried_back(
+    compose_project: ComposeFactory, tmp_path: Path
+) -> None:
+    """Where nobody renewed them, they are the service's data: old, new and old container share them."""
+    rig = Rig(compose_project(FILES | {"compose.yaml": COMPOSE.replace("data:/data", "/data")}), tmp_path)
+    wait_healthy(rig)
+    rig.sandbox.container("api").exec_run(["sh", "-c", "echo mine > /data/row"])
+    await rig.patch(rig.plan({REQUIREMENTS: AFTER}))
+    await rig.build_and_restart()
+    assert (await rig.rollback()).outcome.complete
+    assert rig.sandbox.container("api").exec_run(["cat", "/data/row"]).output == b"mine\n"
+    await rig.docker.release_hold(RUN)
+
+
 async def test_replicas_come_back_as_many_as_they_were(rig: Rig) -> None:
     """Two replicas before, two after, each on the old image."""
     rig.sandbox.compose("up", "-d", "--build", "--wait", "--scale", "api=2")
