@@ -26,6 +26,7 @@ from activities.adapters.journal import Guard, Journal, JournalEntry, JournalSto
 from activities.adapters.masking import Masking
 from activities.adapters.neighbour_proof import NeighbourProver
 from activities.adapters.project_resources import ProjectResources
+from activities.adapters.redaction import Redactor
 from activities.adapters.state_dir import PlanStore
 from activities.adapters.unified_diff import FilePatch, apply, make_diff, parse
 from activities.adapters.workspace import FileImage, Workspace
@@ -101,9 +102,10 @@ class Patch:
             if journal is None:
                 journal = await asyncio.to_thread(self.journals.open, await self._new_journal(job))
             guard = self.journals.guard(job.run.run_id, job.run.generation, job.run.epoch)
-            before, warnings = await self._diff_before(job, changes)
+            redactor = await self.masking.redactor(job.target) if changes else Redactor()
+            before, warnings = await self._diff_before(job, changes, redactor)
             await asyncio.to_thread(self._write, guard, workspace, changes)
-            after = await self._diff_after(job, changes)
+            after = await self._diff_after(job, changes, redactor)
             return PatchResult(
                 epoch=guard.epoch,
                 files=tuple(change.touched() for change in changes),
@@ -208,7 +210,7 @@ class Patch:
                 workspace.remove(change.path, expected)
 
     async def _diff_before(
-        self, job: PatchInput, changes: tuple[Change, ...]
+        self, job: PatchInput, changes: tuple[Change, ...], redactor: Redactor
     ) -> tuple[tuple[RunArtifact, ...], tuple[str, ...]]:
         """The user's uncommitted edits of the files that are about to be touched first."""
         name = artifact_name("diff-before.patch", job.run.round)
@@ -218,12 +220,14 @@ class Patch:
         if not paths:
             return (), ()
         diff = await self.git.against_head(job.target.workspace, paths)
-        artifact = await self._store_diff(job, name, _NO_GIT if diff is None else diff)
+        artifact = await self._store_diff(job, name, _NO_GIT if diff is None else diff, redactor)
         edited = bool(diff)
         warning = f"{', '.join(paths)}: uncommitted edits are there; they are kept"
         return (artifact,), (warning,) if edited else ()
 
-    async def _diff_after(self, job: PatchInput, changes: tuple[Change, ...]) -> tuple[RunArtifact, ...]:
+    async def _diff_after(
+        self, job: PatchInput, changes: tuple[Change, ...], redactor: Redactor
+    ) -> tuple[RunArtifact, ...]:
         """The same question after the write; where git does not know a file, what this run changed."""
         if not changes:
             return ()
@@ -232,10 +236,10 @@ class Patch:
         for change in changes:
             if change.planned and f"\n+++ b/{change.path}" not in diff:
                 diff += make_diff(change.path, change.base.data, change.wanted.data or b"")
-        return (await self._store_diff(job, artifact_name("diff-after.patch", job.run.round), diff),)
+        name = artifact_name("diff-after.patch", job.run.round)
+        return (await self._store_diff(job, name, diff, redactor),)
 
-    async def _store_diff(self, job: PatchInput, name: str, diff: str) -> RunArtifact:
-        redactor = await self.masking.redactor(job.target)
+    async def _store_diff(self, job: PatchInput, name: str, diff: str, redactor: Redactor) -> RunArtifact:
         return await self.artifacts.put(job.run.run_id, name, redactor.text(diff).encode("utf-8", "replace"))
 
 

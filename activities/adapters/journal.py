@@ -7,8 +7,8 @@ no project file was changed, or the journal can restore it.
 """
 
 import hashlib
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,86 +16,16 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from activities.adapters.durable import make_directory, write_durably, write_once
+from activities.adapters.journal_model import FIRST_EPOCH, Journal, JournalEntry, Settlement
 from activities.adapters.project_lock import project_lock, short_lock
 from activities.adapters.state_dir import StateDir, safe_name
 from workflows.errors import OrchestratorError
-from workflows.models.base import Model
 from workflows.models.record import RollbackOutcome
-from workflows.models.snapshot import ContainerState, NeighbourProof, ServiceSnapshot
-from workflows.models.target import Target
+from workflows.models.snapshot import NeighbourProof
 
-FIRST_EPOCH = 1
+__all__ = ["FIRST_EPOCH", "Guard", "Journal", "JournalEntry", "JournalStore", "Settlement"]
+
 _TOMBSTONE = b'{"never_opened": true}'
-
-
-class JournalEntry(Model):
-    """One project file as it was before the run, and every content this run gave it."""
-
-    path: str
-    """As the plan names it, relative to the workspace."""
-    resolved: str
-    """The file behind it once symbolic links were followed, relative to the workspace."""
-    existed: bool
-    mode: int = 0o644
-    uid: int = 0
-    gid: int = 0
-    before: str | None = None
-    """SHA-256 of the pre-image; None where the file did not exist."""
-    written: tuple[str, ...] = ()
-    """SHA-256 of every content this run wrote or was about to write, oldest first."""
-
-
-class Settlement(Model):
-    """The end of a journal; nothing may be changed in its name afterwards."""
-
-    by: str
-    """``report``, ``rollback`` or ``recover``."""
-    at: datetime
-    outcome: str
-    """``succeeded``, ``rolled_back`` or ``accepted``."""
-
-
-class Journal(Model):
-    """The rollback point of one run: the state before round 1."""
-
-    run_id: str
-    generation: int = 1
-    workflow_id: str = ""
-    target: Target
-    policy_digest: str = ""
-    snapshot: ServiceSnapshot
-    neighbours: tuple[ContainerState, ...] = ()
-    dry_run_before: tuple[str, ...] = ()
-    """Services that a plain ``up`` would have changed before this run."""
-    networks_before: tuple[str, ...] = ()
-    """Names of the project's networks before this run."""
-    volumes_before: tuple[str, ...] = ()
-    """Names of the project's volumes before this run."""
-    anonymous_volumes: tuple[str, ...] = ()
-    """Names of the volumes that the target's containers had without a name of their own."""
-    volumes_made: tuple[str, ...] = ()
-    """Volumes that this run's own containers brought, noted before those containers are removed."""
-    previous_image_id: str | None = None
-    """What the target's containers ran."""
-    tag_image_id: str | None = None
-    """What the image reference pointed to; it may be another image."""
-    opened_at: datetime
-    epoch: int = FIRST_EPOCH
-    raised_by: str = ""
-    entries: tuple[JournalEntry, ...] = ()
-    rollback: RollbackOutcome | None = None
-    """What the last rollback measured."""
-    proof: NeighbourProof | None = None
-    settled: Settlement | None = None
-
-    @property
-    def project(self) -> str:
-        """The Compose project this journal guards."""
-        return self.target.project.name
-
-    def entry(self, path: str) -> JournalEntry | None:
-        """The entry of a file as the plan names it."""
-        return next((entry for entry in self.entries if entry.path == path), None)
 
 
 @dataclass(frozen=True)
@@ -135,10 +65,11 @@ class JournalStore:
     def open(self, journal: Journal) -> Journal:
         """Write the journal once per run and generation; a retry gets the one that is there."""
         directory = self._directory(journal.run_id, journal.generation)
-        make_directory(directory)
-        make_directory(directory / "pre")
         try:
-            write_once(directory / "journal.json", _encode(journal))
+            with _writing(directory):
+                make_directory(directory)
+                make_directory(directory / "pre")
+                write_once(directory / "journal.json", _encode(journal))
         except FileExistsError:
             found = self.find(journal.run_id, journal.generation)
             if found is None:  # forbidden meanwhile
@@ -189,7 +120,9 @@ class JournalStore:
             known = journal.entry(entry.path)
             if known is None:
                 if pre_image is not None:
-                    write_durably(self._pre_image_path(journal, entry.path), pre_image)
+                    stored = self._pre_image_path(journal, entry.path)
+                    with _writing(stored):
+                        write_durably(stored, pre_image)
                 return self._save(journal, entries=(*journal.entries, entry))
             fresh = tuple(sha for sha in entry.written if sha not in known.written)
             if not fresh:
@@ -292,7 +225,8 @@ class JournalStore:
     def _save(self, journal: Journal, **changes: object) -> Journal:
         changed = journal.model_copy(update=changes)
         path = self._directory(journal.run_id, journal.generation) / "journal.json"
-        write_durably(path, _encode(changed))
+        with _writing(path):
+            write_durably(path, _encode(changed))
         return changed
 
 
@@ -304,6 +238,17 @@ def _require_current(journal: Journal, epoch: int) -> None:
 def _settled_error(journal: Journal) -> OrchestratorError:
     by = journal.settled.by if journal.settled else journal.raised_by
     return OrchestratorError("journal_settled", by=by or "somebody else", run_id=journal.run_id)
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[None]:
+    """A full or broken disk in the catalogue's words; nothing of the project was changed by then."""
+    try:
+        yield
+    except FileExistsError:
+        raise
+    except OSError as error:
+        raise OrchestratorError("write_failed", detail=f"{path}: {error.strerror or error}") from error
 
 
 def _encode(journal: Journal) -> bytes:

@@ -188,6 +188,27 @@ async def test_concurrent_edits_lose_nothing(store: JournalStore, tmp_path: Path
     assert len(after.entries) == sum(done)
 
 
+def test_a_full_disk_has_a_code_and_changes_nothing(
+    store: JournalStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither half a journal nor an entry without its pre-image."""
+
+    def full(*_: object) -> int:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        with pytest.raises(OrchestratorError, match=r"write_failed.*No space left"):
+            store.open(journal(tmp_path))
+    assert store.find("run-1") is None
+    opened = store.open(journal(tmp_path))
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        with pytest.raises(OrchestratorError, match=r"write_failed.*No space left"):
+            store.append_entry(store.guard("run-1", 1, 1), entry("f", b"a", b"b"), b"a")
+    assert store.read("run-1") == opened
+
+
 class Cut(BaseException):
     """The power goes out: nothing after this call happens."""
 
