@@ -108,9 +108,10 @@ async def _ends_with(server: TemporalServer) -> AsyncIterator[None]:
     server.ended.add_done_callback(interrupt)
     try:
         yield
-    except asyncio.CancelledError:
+    except BaseException:
         if not died:
             raise
+        # Whatever the worker or the body made of it, this is the cause.
         body.uncancel()
         raise server.died() from None
     finally:

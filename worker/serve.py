@@ -21,7 +21,7 @@ from worker.composition import compose, compose_embedded
 from worker.embedded import DEV, RunningStack, embedded_stack
 from worker.search_attributes import register_search_attributes
 from worker.settings import LogFormat, WorkerSettings, load_settings
-from worker.telemetry import configure_logs
+from worker.telemetry import configure_logs, core_runtime
 from worker.workers import running_workers
 
 Say = Callable[[str], None]
@@ -65,7 +65,10 @@ async def serve(settings: WorkerSettings) -> None:
         wiring = await compose(settings, state, None)
         with temporal_errors(address):
             client = await Client.connect(
-                address, namespace=settings.temporal_namespace, data_converter=data_converter
+                address,
+                namespace=settings.temporal_namespace,
+                data_converter=data_converter,
+                runtime=core_runtime(),
             )
         for warning in await register_search_attributes(client):
             _log.warning(warning)

@@ -7,10 +7,12 @@ then a console line on a terminal or one JSON object elsewhere.
 import logging
 import sys
 from collections.abc import Callable, MutableMapping
+from functools import cache
 from typing import Any, Final, TextIO
 
 import structlog
 from structlog.typing import Processor
+from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 
 from worker.settings import LogFormat
 
@@ -60,6 +62,17 @@ def configure_logs(level: str, log_format: LogFormat, mask: Mask, stream: TextIO
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=True,
     )
+
+
+@cache
+def core_runtime() -> Runtime:
+    """The Temporal SDK's engine, once per process, with its log lines among ours.
+
+    By itself it writes them to standard output, where ``--json`` promises one document and nothing else.
+    """
+    forwarding = LogForwardingConfig(logging.getLogger("temporalio.core"))
+    wanted = TelemetryFilter(core_level="WARN", other_level="ERROR")
+    return Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(wanted, forwarding=forwarding)))
 
 
 class _Masking:

@@ -26,12 +26,13 @@ from temporalio.client import Client
 from activities.adapters import process
 from starter.converter import data_converter
 from worker.search_attributes import server_flags
+from worker.telemetry import core_runtime
 from workflows.errors import OrchestratorError
 
 LOOPBACK: Final = "127.0.0.1"
 USUAL_PORT: Final = 7233
 USUAL_UI_PORT: Final = 8233
-_START_SECONDS: Final = 30.0
+_START_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 0.03
 _ATTEMPTS: Final = 3
 _BANNER: Final = re.compile(rb"^(Temporal )?Server: ", re.MULTILINE)
@@ -153,7 +154,9 @@ async def _ready(address: str, namespace: str, ended: "asyncio.Task[int]", outpu
             raise OrchestratorError("embedded_failed", detail=_quoting(what, output.log))
         if output.started:
             with suppress(RuntimeError):  # it says so a moment before it answers
-                return await Client.connect(address, namespace=namespace, data_converter=data_converter)
+                return await Client.connect(
+                    address, namespace=namespace, data_converter=data_converter, runtime=core_runtime()
+                )
         await asyncio.sleep(_POLL_SECONDS)
     if (error := ended.exception()) is not None:
         raise OrchestratorError("embedded_failed", detail=str(error)) from error

@@ -15,7 +15,7 @@ import pytest
 from temporalio.api.enums.v1 import IndexedValueType
 from temporalio.api.operatorservice.v1 import AddSearchAttributesRequest, RemoveSearchAttributesRequest
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
-from temporalio.client import WorkflowExecutionStatus
+from temporalio.client import Client, WorkflowExecutionStatus
 
 from starter.address import DEFAULT_ADDRESS, live_stack, resolve_address
 from tests.integration.embedded_parts import run_ping, settings_in, wire_ping
@@ -154,7 +154,8 @@ async def test_a_server_that_dies_interrupts_the_work(tmp_path: Path) -> None:
     settings = settings_in(tmp_path / "state")
 
     async def work_until_interrupted() -> None:
-        async with asyncio.timeout(60), embedded_stack(settings, wire_ping):
+        async with asyncio.timeout(60), embedded_stack(settings, wire_ping) as stack:
+            await run_ping(stack.client, "before")
             for pid in server_processes(settings.state_dir):
                 os.kill(pid, signal.SIGKILL)
             await asyncio.sleep(30)
@@ -202,19 +203,35 @@ async def test_a_state_directory_inside_the_project_is_refused(tmp_path: Path) -
             pytest.fail("it started")
 
 
+async def replace_attribute(client: Client, name: str, kind: "IndexedValueType.ValueType") -> None:
+    """Give an attribute another type, as another installation may have it."""
+    operator = client.operator_service
+    await operator.remove_search_attributes(
+        RemoveSearchAttributesRequest(namespace="default", search_attributes=[name])
+    )
+    await operator.add_search_attributes(
+        AddSearchAttributesRequest(namespace="default", search_attributes={name: kind})
+    )
+
+
 async def test_search_attributes_are_registered_and_never_retyped(tmp_path: Path) -> None:
     """All MoonMind names exist; one of another type is reported and left alone."""
     async with embedded_stack(settings_in(tmp_path / "state"), wire_ping) as stack:
         assert stack.warnings == ()
-        operator = stack.client.operator_service
-        await operator.remove_search_attributes(
-            RemoveSearchAttributesRequest(namespace="default", search_attributes=["mm_updated_at", "mm_repo"])
-        )
-        keyword = IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD
-        await operator.add_search_attributes(
-            AddSearchAttributesRequest(namespace="default", search_attributes={"mm_updated_at": keyword})
+        await replace_attribute(stack.client, "mm_updated_at", IndexedValueType.INDEXED_VALUE_TYPE_KEYWORD)
+        await stack.client.operator_service.remove_search_attributes(
+            RemoveSearchAttributesRequest(namespace="default", search_attributes=["mm_repo"])
         )
         (warning,) = await register_search_attributes(stack.client)
-        assert "mm_updated_at" in warning
-        assert "Keyword" in warning
+        assert "mm_updated_at is registered as Keyword" in warning
         assert await register_search_attributes(stack.client) == (warning,)
+
+
+async def test_a_namespace_that_cannot_take_a_runs_state_is_refused(tmp_path: Path) -> None:
+    """A run there would never get past its first workflow task (I4)."""
+    async with embedded_stack(settings_in(tmp_path / "state"), wire_ping) as stack:
+        await replace_attribute(stack.client, "mm_state", IndexedValueType.INDEXED_VALUE_TYPE_INT)
+        with pytest.raises(OrchestratorError) as caught:
+            await register_search_attributes(stack.client)
+        assert caught.value.code == "search_attributes_unusable"
+        assert "mm_state is registered as Int" in caught.value.message

@@ -76,6 +76,20 @@ def test_dev_serves_and_stops_clean(
     assert live_stack(state) is None
 
 
+def test_a_second_ctrl_c_does_not_wait(docker_engine: docker.DockerClient, tmp_path: Path) -> None:
+    """Whoever insists gets the prompt back at once, and still nothing stays behind."""
+    state = tmp_path / "state"
+    with running(["dev"], state) as process:
+        read_until(process, "Ctrl-C stops")
+        process.send_signal(signal.SIGINT)
+        read_until(process, "Stopping")
+        process.send_signal(signal.SIGINT)
+        rest, _ = process.communicate(timeout=30)
+        assert process.returncode == 130, rest
+        assert "Traceback" not in rest
+    assert wait_until_none(state) == []
+
+
 def test_a_second_dev_is_refused(docker_engine: docker.DockerClient, tmp_path: Path) -> None:
     """``state_dir_busy`` names the first one's process; exit code 5."""
     state = tmp_path / "state"
