@@ -4,6 +4,7 @@ import hashlib
 import os
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from uuid import uuid4
 
 from activities.adapters.artifact_store import ArtifactStore
 from activities.adapters.compose_runner import ComposeRunner
@@ -23,7 +24,8 @@ from workflows.models.plan import ActionPlan
 from workflows.models.target import BuildSpec, ComposeProject, Target
 from workflows.ports import PatchInput, PatchResult, RollbackInput, RollbackResult, RunRef
 
-RUN = "run-0001"
+RUN = f"run-{uuid4().hex[:12]}"
+"""One per test process: the daemon knows held images by it."""
 
 API_DOCKERFILE = """\
 FROM python:3.13-slim
