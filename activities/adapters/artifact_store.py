@@ -19,11 +19,16 @@ from urllib.parse import unquote, urlsplit
 from activities.adapters.durable import make_directory, sync_directory, write_all, write_durably
 from activities.adapters.state_dir import StateDir, safe_name
 from workflows.errors import OrchestratorError
-from workflows.models.artifact import ARTIFACT_NAMESPACE, ArtifactState, RunArtifact
+from workflows.models.artifact import (
+    ARTIFACT_NAMESPACE,
+    ArtifactState,
+    RunArtifact,
+    artifact_id,
+    artifact_type,
+)
 from workflows.models.base import Model
 
 DEFAULT_RETENTION = timedelta(days=90)
-_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*(?:\.[0-9]+)?\.[a-z]+")
 _CONTENT_TYPES = {
     "json": "application/json",
@@ -59,17 +64,6 @@ def artifact_name(name: str, round_number: int) -> str:
         return name
     stem, _, extension = name.rpartition(".")
     return f"{stem}.{round_number}.{extension}"
-
-
-def artifact_type(name: str) -> str:
-    """The name without round and extension: ``build`` for ``build.2.log``."""
-    return name.split(".", 1)[0]
-
-
-def artifact_id(run_id: str, name: str) -> str:
-    """``art_`` and 26 Crockford base32 characters; the same run and name always give the same id."""
-    number = int.from_bytes(hashlib.sha256(f"{run_id}\0{name}".encode()).digest()[:16], "big")
-    return "art_" + "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5))
 
 
 @dataclass(frozen=True)

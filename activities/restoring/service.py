@@ -93,16 +93,30 @@ class ServiceRestorer:
     # All originals still there.
 
     async def _keep_originals(self, originals: set[str], present: tuple[ContainerState, ...]) -> None:
-        for container in present:
-            if container.id not in originals:
-                self.guard.check()
-                await self.docker.remove_container(container.id)
-                self.story.say(f"Container {container.name} was begun by this run; it was removed.")
+        begun = [container for container in present if container.id not in originals]
+        replacing = {container.number for container in begun}
         now = {container.id: container for container in present}
+        for container in present:
+            if container.id in originals and container.number in replacing and container.up:
+                now[container.id] = await self._stopped(container)
+        for container in begun:  # only now: a rollback done again must still see what was begun
+            self.guard.check()
+            await self.docker.remove_container(container.id)
+            self.story.say(f"Container {container.name} was begun by this run; it was removed.")
         for before in self.journal.snapshot.containers:
             await self._same_name(before, now[before.id])
             await self._same_class(before, now[before.id])
         self.story.say("The previous containers were never replaced.")
+
+    async def _stopped(self, container: ContainerState) -> ContainerState:
+        """Wait for the stop that Compose may have ordered: Docker carries it out though nobody waits for it.
+
+        Started again at once the container would go down after we measured it.
+        """
+        self.guard.check()
+        await self.docker.stop(container.id)
+        self.story.say(f"Container {container.name} was about to be replaced; its stop was awaited.")
+        return container.model_copy(update={"status": "exited"})
 
     # Some original is gone.
 

@@ -11,7 +11,7 @@ import pytest
 from starter.client import OrchestratorClient, RunHandle
 from starter.reading import NO_WORKER, NO_WORKER_NOW
 from tests.unit.cli_stage import EvidenceHost, Stage
-from tests.unit.record_samples import ROLLED_BACK
+from tests.unit.record_samples import ROLLED_BACK, artifact
 from tests.workflow.scripted_host import GATE
 from workflows.errors import OrchestratorError
 from workflows.models.approval import Verdict
@@ -271,7 +271,7 @@ async def test_without_temporal_the_stored_report_is_read(tmp_path: Path) -> Non
 async def test_a_stored_report_is_evidence_itself(tmp_path: Path) -> None:
     """The report cannot name itself or its manifest; read back, the record has both with checksums (I6)."""
     run_id = "01a2055f-7204-79a3-8011-6ff8ad3ed7b9"
-    others = tuple(a for a in ROLLED_BACK.artifacts if a.name != "report.json")
+    others = (artifact("analyze.log"), artifact("build.log"))
     stored_report(tmp_path, ROLLED_BACK.model_copy(update={"run_id": run_id, "artifacts": others}))
     directory = tmp_path / "artifacts" / "spec_workflows" / run_id
     (directory / "manifest.json").write_text("{}")
@@ -366,6 +366,6 @@ def test_the_evidence_matches_its_checksums(
     record = stage.call(collect(starter, stage.call(starter.start(REQUEST))))[-1]
     real = {a.name: a for a in record.artifacts if a.uri.startswith(tmp_path.as_uri())}
     assert set(real) == {"patch.diff", "build.log", "report.json"}
-    for artifact in real.values():
-        data = Path(artifact.uri.removeprefix("file://")).read_bytes()
-        assert hashlib.sha256(data).hexdigest() == artifact.sha256
+    for stored in real.values():
+        data = Path(stored.uri.removeprefix("file://")).read_bytes()
+        assert hashlib.sha256(data).hexdigest() == stored.sha256

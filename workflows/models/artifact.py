@@ -1,11 +1,24 @@
 """Stored evidence (SPEC FR-011, invariant I6)."""
 
+import hashlib
 from datetime import datetime
 from enum import StrEnum
 
 from workflows.models.base import Model
 
 ARTIFACT_NAMESPACE = "spec_workflows"
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def artifact_type(name: str) -> str:
+    """The name without round and extension: ``build`` for ``build.2.log``."""
+    return name.split(".", 1)[0]
+
+
+def artifact_id(run_id: str, name: str) -> str:
+    """``art_`` and 26 Crockford base32 characters; the same run and name always give the same id."""
+    number = int.from_bytes(hashlib.sha256(f"{run_id}\0{name}".encode()).digest()[:16], "big")
+    return "art_" + "".join(_CROCKFORD[(number >> shift) & 31] for shift in range(125, -1, -5))
 
 
 class ArtifactState(StrEnum):
