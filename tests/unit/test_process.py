@@ -8,6 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 
@@ -37,6 +38,11 @@ def running(marker: str) -> list[int]:
         except OSError:
             continue
     return found
+
+
+def unique(word: str) -> str:
+    """A marker that no other test, nor another run of this one, has."""
+    return f"{word}-{uuid.uuid4()}"
 
 
 def left_in(directory: Path) -> list[Path]:
@@ -108,7 +114,7 @@ async def test_stream_reports_the_exit_code(tmp_path: Path, argv: list[str], exp
 
 async def test_cancellation_ends_the_whole_family(tmp_path: Path):
     """Also processes that ignore TERM or left the session; output up to the end was handed over."""
-    env = {**ENV, "MMT_MARK": f"cancel-{tmp_path.name}"}
+    env = {**ENV, "MMT_MARK": unique("cancel")}
     ready = asyncio.Event()
     task = asyncio.create_task(
         stream(
@@ -119,7 +125,7 @@ async def test_cancellation_ends_the_whole_family(tmp_path: Path):
         )
     )
     await asyncio.wait_for(ready.wait(), 20)
-    assert len(running(env["MMT_MARK"])) == 3  # guard, command, grandchild
+    wait_until(lambda: len(running(env["MMT_MARK"])) == 3)  # guard, command, grandchild
     began = time.monotonic()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
@@ -131,7 +137,7 @@ async def test_cancellation_ends_the_whole_family(tmp_path: Path):
 
 async def test_a_time_limit_ends_the_family_too(tmp_path: Path):
     """TimeoutError, and nothing is left."""
-    env = {**ENV, "MMT_MARK": f"limit-{tmp_path.name}"}
+    env = {**ENV, "MMT_MARK": unique("limit")}
     with pytest.raises(TimeoutError):
         await stream(
             [sys.executable, "-c", "import time; time.sleep(60)"],
@@ -145,7 +151,7 @@ async def test_a_time_limit_ends_the_family_too(tmp_path: Path):
 
 async def test_a_sink_that_fails_ends_the_command(tmp_path: Path):
     """A full disk must not leave a build running unobserved."""
-    env = {**ENV, "MMT_MARK": f"sink-{tmp_path.name}"}
+    env = {**ENV, "MMT_MARK": unique("sink")}
 
     def broken(data: bytes) -> None:
         raise OSError(28, "No space left on device")
@@ -182,9 +188,9 @@ def start_worker(directory: Path, mark: str, code: str) -> "subprocess.Popen[byt
 
 def test_sigkill_of_the_worker_ends_the_family(tmp_path: Path):
     """No code of the worker runs, and yet its command does not outlive it (COMPOSE fact 5)."""
-    mark = f"sigkill-{tmp_path.name}"
+    mark = unique("sigkill")
     worker = start_worker(tmp_path, mark, STUBBORN_FAMILY)
-    assert len(running(mark)) == 3
+    wait_until(lambda: len(running(mark)) == 3)
     worker.kill()
     worker.communicate()
     assert wait_until(lambda: not running(mark)) < process.GRACE_SECONDS + 3
@@ -192,7 +198,7 @@ def test_sigkill_of_the_worker_ends_the_family(tmp_path: Path):
 
 async def test_the_next_attempt_ends_what_even_the_guard_left(tmp_path: Path):
     """Worker and guard are both killed: the recorded token finds the rest."""
-    mark = f"earlier-{tmp_path.name}"
+    mark = unique("earlier")
     worker = start_worker(tmp_path, mark, STUBBORN_FAMILY)
     (record,) = (tmp_path / "run-1").glob("*.json")
     facts = json.loads(record.read_text())
@@ -200,7 +206,7 @@ async def test_the_next_attempt_ends_what_even_the_guard_left(tmp_path: Path):
     os.kill(facts["pid"], signal.SIGKILL)  # the guard first, else it would end the family
     worker.kill()
     worker.communicate()
-    assert len(running(mark)) == 2
+    wait_until(lambda: len(running(mark)) == 2)
     assert await ChildRegistry(tmp_path, "run-1").end_earlier() == 1
     assert running(mark) == []
     assert left_in(tmp_path) == []
