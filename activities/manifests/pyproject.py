@@ -18,6 +18,7 @@ from activities.manifests.toml_text import (
     after_line,
     indent_of,
     line_end,
+    line_start,
     lookup,
     parse,
     quoted,
@@ -156,9 +157,14 @@ def _append(text: str, index: int, value: str) -> str:
 
 def _fill_empty_array(text: str, requirement: Requirement) -> str:
     span = span_of(text, _ARRAY)
-    if text[span.start + 1 : span.end - 1].strip():
-        raise ManifestError("the list of dependencies holds nothing but comments; the place is not clear")
-    return text[: span.start] + f'["{spelled(requirement)}"]' + text[span.end :]
+    inside = text[span.start + 1 : span.end - 1].rstrip()
+    if not inside:
+        return text[: span.start] + f'["{spelled(requirement)}"]' + text[span.end :]
+    # Nothing but comments: each runs to the end of its line, so the bracket stands on a line of its own.
+    last = line_start(text, span.start + len(inside))
+    indent = indent_of(text, last + text[last:].index("#")) if last > span.start else "    "
+    here = line_start(text, span.end - 1)
+    return text[:here] + f'{indent or ""}"{spelled(requirement)}",' + line_end(text) + text[here:]
 
 
 def _start_array(text: str, requirement: Requirement) -> str:

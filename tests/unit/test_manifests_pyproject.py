@@ -36,6 +36,18 @@ POETRY = (
         ('[project]\ndependencies = [ "c", "a", ]', "z", "", '[project]\ndependencies = [ "c", "a", "z", ]'),
         ("[project]\ndependencies = []\n", "z", "", '[project]\ndependencies = ["z"]\n'),
         (
+            "[project]\ndependencies = [\n  # none yet\n]\n",
+            "z",
+            "",
+            '[project]\ndependencies = [\n  # none yet\n  "z",\n]\n',
+        ),
+        (
+            "[project]\r\ndependencies = [ # none yet\r\n]\r\n",
+            "z",
+            "",
+            '[project]\r\ndependencies = [ # none yet\r\n    "z",\r\n]\r\n',
+        ),
+        (
             '[project]\ndependencies = [\n  "a"  # last\n]\n',
             "z",
             "",
