@@ -107,7 +107,10 @@ class Preflight:
         config_hash, containers = await asyncio.gather(
             self.compose.config_hash(call, service.name), self.engine.containers(call.name, service.name)
         )
-        if any(container.config_hash != config_hash for container in containers):
+        labels = {container.config_hash for container in containers}
+        if labels - {config_hash}:
+            config_hash = await self.compose.resolved_config_hash(call, service.name)
+        if labels - {config_hash}:
             raise OrchestratorError("config_drift", service=service.name)
         target = make_target(
             call,

@@ -43,8 +43,19 @@ class ComposeCli:
         return self._compose("config", "--format", "json", profiles=("*",))
 
     def config_hash(self, service: str) -> list[str]:
-        """``<service> <hash>``, comparable with the label of a running container."""
+        """``<service> <hash>``: the label of a running container, unless the service has an ``env_file``."""
         return self._compose("config", "--hash", service, profiles=("*",))
+
+    def resolved_config_hash(self, service: str) -> list[str]:
+        """``<service> <hash>`` of what ``config`` printed, given on standard input.
+
+        Compose labels containers with the hash of the resolved model, and ``config --hash`` alone leaves
+        ``env_file`` unresolved (measured with 2.40.3).
+        """
+        project = self.project
+        argv = ["docker", "compose", "--ansi", "never", "--progress", "plain"]
+        argv += ["--project-name", project.name, "--project-directory", project.working_dir]
+        return [*argv, "--file", "-", "--profile", "*", "config", "--hash", service]
 
     def services(self) -> list[str]:
         """Names of all services, one per line."""

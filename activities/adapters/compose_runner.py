@@ -69,13 +69,23 @@ class ComposeRunner:
         return parse_model(done.stdout, unset, secrets)
 
     async def config_hash(self, project: ComposeProject, service: str) -> str:
-        """The hash of one service's configuration, comparable with its containers' label.
+        """The hash of one service's configuration: its containers' label, where it has no ``env_file``.
 
         Raises:
             OrchestratorError: ``compose_invalid``.
         """
-        done = await self._read(ComposeCli(project).config_hash(service), project)
-        return done.stdout.split()[-1] if done.stdout.split() else ""
+        return _last_word(await self._read(ComposeCli(project).config_hash(service), project))
+
+    async def resolved_config_hash(self, project: ComposeProject, service: str) -> str:
+        """The containers' label also where the service has an ``env_file``, whose content is part of it.
+
+        Raises:
+            OrchestratorError: ``compose_invalid``.
+        """
+        cli = ComposeCli(project)
+        resolved = await self._read(cli.config(), project)  # holds secrets: passed on, never stored
+        argv = cli.resolved_config_hash(service)
+        return _last_word(await self._read(argv, project, resolved.stdout.encode()))
 
     async def dry_run_changes(self, project: ComposeProject) -> frozenset[str]:
         """Services that a plain ``up -d`` would create, recreate, start or remove containers of (I3).
@@ -125,19 +135,22 @@ class ComposeRunner:
         argv = ComposeCli(project).up(service, scale, flags)
         return await self._stream(argv, project, sink, children)
 
-    async def _read(self, argv: list[str], project: ComposeProject) -> Completed:
-        done = await self._run(argv, project)
+    async def _read(self, argv: list[str], project: ComposeProject, stdin: bytes | None = None) -> Completed:
+        done = await self._run(argv, project, stdin)
         if done.returncode != 0:
             raise OrchestratorError("compose_invalid", detail=complaint(done.stderr or done.stdout))
         return done
 
-    async def _run(self, argv: list[str], project: ComposeProject | None) -> Completed:
+    async def _run(
+        self, argv: list[str], project: ComposeProject | None, stdin: bytes | None = None
+    ) -> Completed:
         try:
             return await process.run(
                 argv,
                 cwd=_directory(project),
                 env=self._environment_of(project),
                 timeout_seconds=READ_SECONDS,
+                stdin=stdin,
             )
         except FileNotFoundError as error:
             detail = "there is no docker command on the PATH"
@@ -157,6 +170,10 @@ class ComposeRunner:
         named = project.environment if project else ()
         passed = {name: self.environment[name] for name in (*_PASSED_ON, *named) if name in self.environment}
         return {**passed, **_FIXED, "PWD": _directory(project)}
+
+
+def _last_word(done: Completed) -> str:
+    return done.stdout.split()[-1] if done.stdout.split() else ""
 
 
 def changed_services(output: str, model: ComposeModel) -> frozenset[str]:

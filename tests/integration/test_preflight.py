@@ -92,6 +92,17 @@ class TestMeasured:
         assert result.snapshot.state is ServiceState.RUNNING
         assert {c.config_hash for c in result.snapshot.containers} == {result.target.config_hash}
 
+    async def test_an_env_file_is_part_of_the_hash(self, make_host: MakeHost) -> None:
+        """The label covers the content of ``env_file``: as deployed it is no drift, edited it is."""
+        lines = "services:\n  api:\n    env_file: [api.env]\n    environment: {PRICE: 'a$$b'}\n"
+        quoted = "A=1\nB=\"in $A quotes\"\nC='$x'\n"
+        host = make_host({"compose.override.yaml": lines, "api.env": quoted})
+        host.sandbox.up("api")
+        result = await host.accept(REPAIR)
+        assert {c.config_hash for c in result.snapshot.containers} == {result.target.config_hash}
+        host.sandbox.write("api.env", quoted + "D=2\n")
+        assert (await host.refuse(REPAIR)).code == "config_drift"
+
     async def test_stopped_service(self, make_host: MakeHost) -> None:
         """A stopped container is a state of its own, to be gone back to."""
         host = make_host()
