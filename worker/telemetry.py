@@ -56,6 +56,8 @@ def configure_logs(level: str, log_format: LogFormat, mask: Mask, stream: TextIO
     logging.basicConfig(handlers=[handler], level=level.upper(), force=True)
     for name in _LIBRARIES:
         logging.getLogger(name).setLevel(logging.DEBUG if level == "debug" else logging.WARNING)
+    # It repeats each failed step with a traceback; ErrorMapping has told it already.
+    logging.getLogger("temporalio.activity").setLevel(logging.DEBUG if level == "debug" else logging.ERROR)
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
         logger_factory=structlog.stdlib.LoggerFactory(),

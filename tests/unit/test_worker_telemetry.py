@@ -65,6 +65,9 @@ def test_libraries_are_quiet_but_for_warnings(stream: io.StringIO) -> None:
     configure_logs("info", LogFormat.JSON, str, stream)
     logging.getLogger("temporalio.worker").info("noise")
     logging.getLogger("temporalio.worker").warning("trouble")
+    logging.getLogger("temporalio.activity").warning(
+        "Completing activity as failed", exc_info=ValueError("x")
+    )
     assert [line["event"] for line in lines(stream)] == ["trouble"]
     configure_logs("debug", LogFormat.JSON, str, stream)
     logging.getLogger("temporalio.worker").debug("noise")
