@@ -57,7 +57,7 @@ class PerformingRun(RunView):
                 schedule_to_close_timeout=row.schedule_to_close,
                 retry_policy=row.retry,
             )
-        except ActivityError as error:
+        except (ActivityError, ApplicationError) as error:  # the SDK does not wrap a local activity's error
             raise self._step_failed(error, ports.LOCATE.step) from error
         return located
 
@@ -109,14 +109,14 @@ class PerformingRun(RunView):
                     raise  # not a cancelled run: the worker evicts it from its cache
         return task.result()
 
-    def _step_failed(self, error: ActivityError, step: StepName) -> StepFailed:
+    def _step_failed(self, error: ActivityError | ApplicationError, step: StepName) -> StepFailed:
         failure = self._failure_of(error, step)
         self._end(step, failure.message, StepStatus.FAILED)
         return StepFailed(failure)
 
-    def _failure_of(self, error: ActivityError, step: StepName) -> Failure:
+    def _failure_of(self, error: ActivityError | ApplicationError, step: StepName) -> Failure:
         """The catalogue's failure behind an activity error; its evidence goes into the record."""
-        cause = error.cause
+        cause = error if isinstance(error, ApplicationError) else error.cause
         if isinstance(cause, ApplicationError) and cause.details:
             carried = StepFailure.model_validate(cause.details[0])
             self._keep(step, carried.artifacts, carried.warnings)

@@ -67,6 +67,15 @@ async def test_preflight_failure_names_code_and_remedy(stage_of: StageOf) -> Non
     assert host.calls == ["locate", "preflight", "report"]
 
 
+async def test_an_unknown_project_ends_the_run_like_any_other_failure(stage_of: StageOf) -> None:
+    """The project is looked up by a local activity, whose errors Temporal does not wrap."""
+    host = ScriptedHost()
+    host.answers["locate"] = lambda _job: (_ for _ in ()).throw(OrchestratorError("unknown_project"))
+    record = await (await stage_of(host)).run(project="nowhere")
+    assert (record.status, record.code) == (RunStatus.FAILED, "unknown_project")
+    assert statuses(record)["preflight"] == "failed"
+
+
 async def test_plan_only_stops_after_the_plan(stage_of: StageOf) -> None:
     """``planned``: the plan is there, nothing was written."""
     host = ScriptedHost()
