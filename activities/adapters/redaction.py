@@ -23,7 +23,7 @@ from activities.adapters.secret_patterns import (
     url_userinfo,
 )
 
-_TRIVIAL = frozenset({"true", "false", "none", "null"})
+_TRIVIAL = frozenset({"true", "false", "none", "null", "masked"})
 _MIN_LENGTH = 4
 _WHOLE_WORD_LENGTH = 8
 """Shorter values, and plain words, are masked only where they stand alone: ``test`` not in ``pytest``."""
@@ -83,17 +83,20 @@ class StreamRedactor:
     tail_characters: int
     _held: str = ""
     _in_key: bool = False
+    _in_endless: bool = False
+    """Inside a secret longer than all that may be held back: dropped up to the next blank."""
     _decoder: codecs.IncrementalDecoder = field(
         default_factory=lambda: codecs.getincrementaldecoder("utf-8")("surrogateescape")
     )
 
     def feed(self, data: bytes) -> bytes:
         """Take a piece; return what may be written by now."""
-        self._held += self._decoder.decode(data)
+        self._held += self._rest(self._decoder.decode(data))
         cut = max(self._held.rfind("\n"), self._held.rfind("\r")) + 1
         if cut == 0 and len(self._held) > _MAX_HELD_CHARACTERS + self.tail_characters:
-            wanted = len(self._held) - self.tail_characters
-            cut = self.redactor.safe_cut(self._held, wanted) or wanted
+            cut = self.redactor.safe_cut(self._held, len(self._held) - self.tail_characters)
+            self._in_endless = cut == 0
+            cut = cut or len(self._held)
         ready, self._held = self._held[:cut], self._held[cut:]
         return self._masked(ready)
 
@@ -101,6 +104,14 @@ class StreamRedactor:
         """What was still held back."""
         ready, self._held = self._held + self._decoder.decode(b"", final=True), ""
         return self._masked(ready)
+
+    def _rest(self, text: str) -> str:
+        """What follows an endless secret."""
+        if not self._in_endless:
+            return text
+        blank = re.search(r"\s", text)
+        self._in_endless = blank is None
+        return text[blank.start() :] if blank else ""
 
     def _masked(self, text: str) -> bytes:
         """Masks also a private key whose lines arrive one by one."""

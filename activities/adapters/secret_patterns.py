@@ -37,7 +37,7 @@ _VERSION = re.compile(r"[\"']?[\^~<>=v]*\d+(?:\.[\dx*]+)+\S*")
 
 _URL = re.compile(r"(?P<keep>\b[A-Za-z][A-Za-z0-9+.-]{1,30}://)(?P<secret>[^\s/?#'\"<>]+)@(?=[^\s/@])")
 _HEADER = re.compile(
-    r"(?i)(?P<keep>\b(?:(?:proxy-)?authorization|x-[a-z-]*(?:token|key|auth)|(?:set-)?cookie)"
+    r"(?i)(?P<keep>\b(?:(?:proxy-)?authorization|x-[a-z-]{0,40}(?:token|key|auth)|(?:set-)?cookie)"
     r"[\"']?[ \t]*[:=][ \t]*[\"']?)(?P<secret>(?:(?:bearer|basic|digest|token)[ \t]+)?[^\s\"',;]+)"
 )
 _BEARER = re.compile(
@@ -45,22 +45,22 @@ _BEARER = re.compile(
     r"(?P<secret>(?=[A-Za-z0-9._~+/-]*[0-9=_.])[A-Za-z0-9._~+/-]{12,}=*)"
 )
 _SHAPE = re.compile(
-    r"""(?P<keep>)(?P<secret>\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)*
+    r"""(?P<keep>)(?P<secret>\beyJ[A-Za-z0-9_-]{8,2000}\.[A-Za-z0-9_-]{4,}(?:\.[A-Za-z0-9_-]*)*
     | \b(?:AKIA|ASIA|AROA|AIDA)[0-9A-Z]{16}\b
     | \bgh[pousr]_[A-Za-z0-9]{16,} | \bgithub_pat_[A-Za-z0-9_]{20,} | \bglpat-[A-Za-z0-9_-]{16,}
     | \bxox[abeoprs]-[A-Za-z0-9-]{10,} | \bxapp-[A-Za-z0-9-]{10,}
-    | \bsk-(?:[a-z0-9]+-)*[A-Za-z0-9_]{20,} | \b[rs]k_(?:live|test)_[A-Za-z0-9]{16,}
+    | \bsk-(?:[a-z0-9]{1,20}-){0,4}[A-Za-z0-9_]{20,} | \b[rs]k_(?:live|test)_[A-Za-z0-9]{16,}
     | \bAIza[A-Za-z0-9_-]{30,} | \bya29\.[A-Za-z0-9_-]{20,}
     | \bnpm_[A-Za-z0-9]{30,} | \bpypi-[A-Za-z0-9_-]{30,} | \bdckr_pat_[A-Za-z0-9_-]{20,}
     | \bhf_[A-Za-z0-9]{30,} | \bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,})""",
     re.VERBOSE,
 )
-_VALUE = r"""(?P<secret>"(?:[^"\\\r\n]|\\.)*"|'(?:[^'\\\r\n]|\\.)*'|[^\s"',;&)}]+)"""
+_VALUE = re.compile(r"""(?P<secret>"(?:[^"\\\r\n]|\\.)*"|'(?:[^'\\\r\n]|\\.)*'|[^\s"',;&)}]+)""")
+_NAME = r"(?P<name>[A-Za-z_.-][A-Za-z0-9_.-]{0,127})"
 _ASSIGNMENT = re.compile(
-    r"(?P<keep>(?<![A-Za-z0-9_])(?P<name>[A-Za-z_][A-Za-z0-9_.-]*)"
-    r"(?P<quoted>[\"'])?[ \t]*(?P<sep>=(?![=>~])|:(?![:/]))[ \t]*)" + _VALUE
+    rf"(?<![A-Za-z0-9_.-]){_NAME}(?P<quoted>[\"'])?[ \t]*(?P<sep>=(?![=>~])|:(?![:/]))[ \t]*"
 )
-_OPTION = re.compile(r"(?P<keep>(?<!\S)--?(?P<name>[A-Za-z][A-Za-z0-9_-]*)[ \t]+)(?=[^-\s])" + _VALUE)
+_OPTION = re.compile(r"(?<!\S)(?=-)" + _NAME + r"(?P<quoted>(?!))?(?P<sep>[ \t]+)(?=[^-\s])")
 
 KEY_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----")
 KEY_END = re.compile(r"-----END [A-Z0-9 ]*PRIVATE KEY-----")
@@ -68,6 +68,8 @@ _KEY_BLOCK = re.compile(rf"{KEY_BEGIN.pattern}.*?(?:{KEY_END.pattern}|\Z)", re.D
 
 _ALWAYS = (_URL, _HEADER, _BEARER, _SHAPE)
 _BY_NAME = (_ASSIGNMENT, _OPTION)
+"""Name and separator only; the value is looked at where the name is that of a secret, so that a long
+line without secrets is read once (every repetition above is bounded for the same reason)."""
 
 
 def is_secret_name(name: str) -> bool:
@@ -75,10 +77,10 @@ def is_secret_name(name: str) -> bool:
     words = [word.lower() for word in _WORD.findall(name)]
     if not words:
         return False
-    if any(pair in _PAIRS for pair in pairwise(words)) and words[-1] != "id":
-        return True
-    if words[-1] in _HARMLESS_ENDINGS:
+    if words[-1] in _HARMLESS_ENDINGS and tuple(words[-2:]) not in _PAIRS:
         return False
+    if any(pair in _PAIRS for pair in pairwise(words)):
+        return True
     if any(word in _STRONG or word.endswith(_STRONG_ENDINGS) for word in words):
         return True
     return words[-1] in _WEAK and name.upper() not in {"PWD", "PASS"}
@@ -96,35 +98,62 @@ def mask_patterns(text: str) -> str:
     for pattern in _ALWAYS:
         text = pattern.sub(_replace, text)
     for pattern in _BY_NAME:
-        text = pattern.sub(lambda match: _replace(match) if _named_secret(match) else match[0], text)
+        text = _mask_named(pattern, text)
     return text
 
 
 def pattern_spans(text: str) -> Iterator[tuple[int, int]]:
-    """Where anything that might be masked stands."""
-    for pattern in (*_ALWAYS, *_BY_NAME):
+    """Where the secrets that a pattern masks stand."""
+    for pattern in _ALWAYS:
         for match in pattern.finditer(text):
             yield match.span()
+    for pattern in _BY_NAME:
+        for name, value in _named(pattern, text):
+            yield name.start(), value.end()
+
+
+def _named(pattern: re.Pattern[str], text: str) -> Iterator[tuple[re.Match[str], re.Match[str]]]:
+    """Name and value of each secret; after any other name, its value may hold the next name."""
+    position = 0
+    while name := pattern.search(text, position):
+        position = name.end()
+        value = _VALUE.match(text, position) if is_secret_name(name["name"]) else None
+        if value is not None and _is_secret(name, value["secret"]):
+            position = value.end()
+            yield name, value
+
+
+def _mask_named(pattern: re.Pattern[str], text: str) -> str:
+    out, position = [], 0
+    for _, value in _named(pattern, text):
+        out += [text[position : value.start()], _masked(value["secret"])]
+        position = value.end()
+    return "".join([*out, text[position:]])
 
 
 def _replace(match: re.Match[str]) -> str:
-    secret, end = match["secret"], "@" if match.re is _URL else ""
-    if MASK[:-1] in secret and match.re is not _URL:
-        return match[0]
+    if match.re is _URL:
+        return f"{match['keep']}{MASK}@"
+    return f"{match['keep']}{_masked(match['secret'])}"
+
+
+def _masked(secret: str) -> str:
+    if MASK[:-1] in secret:
+        return secret
     quote = secret[0] if secret[0] in "\"'" and secret[-1] == secret[0] and len(secret) > 1 else ""
-    return f"{match['keep']}{quote}{MASK}{quote}{end}"
+    return f"{quote}{MASK}{quote}"
 
 
-def _named_secret(match: re.Match[str]) -> bool:
-    name, secret = match["name"], match["secret"]
-    if not is_secret_name(name) or _VERSION.fullmatch(secret) or secret.strip("\"'") == "":
+def _is_secret(name: re.Match[str], secret: str) -> bool:
+    if _VERSION.fullmatch(secret) or secret.strip("\"'") == "":
         return False
-    if match.re is _OPTION or match["sep"] == "=":
+    if name["sep"] != ":":
         return True
-    if match["quoted"]:  # JSON or a dict: an object, a number or true is not a secret in itself
+    if name["quoted"]:  # JSON or a dict: an object, a number or true is not a secret in itself
         return secret[0] in "\"'"
     # "token: unexpected" is prose, "token: 9f8e7d6c5b" is not
-    return name.isupper() or name.lower() in {"password", "passwd", "passphrase"} or _looks_random(secret)
+    word = name["name"]
+    return word.isupper() or word.lower() in {"password", "passwd", "passphrase"} or _looks_random(secret)
 
 
 def _looks_random(value: str) -> bool:
