@@ -20,12 +20,15 @@ from activities.adapters.redaction import Redactor
 from activities.adapters.statsd import Metrics
 from workflows import ports
 from workflows.errors import OrchestratorError
+from workflows.lifecycle import Ledger
 from workflows.models.artifact import ArtifactState, RunArtifact
 from workflows.models.record import RunEvent, RunRecord, RunReport
 from workflows.models.status import RunStatus
 from workflows.ports import ArtifactsResult, ReportInput, RunRef
 
 _SUBJECT_CHARACTERS = 72
+_OWN = {"events.jsonl", "report.json", "manifest.json"}
+"""What the report itself makes."""
 
 
 @dataclass(frozen=True)
@@ -66,21 +69,30 @@ class Report:
     async def _store(self, job: ReportInput) -> tuple[RunArtifact, ...]:
         run_id = job.run.run_id
         redactor = Redactor()
-        delivered = await self.artifacts.deliver(run_id)
-        known = _latest((*job.record.artifacts, *delivered))
+        found = await self._found(job.record)
         events = await self.artifacts.put(run_id, "events.jsonl", event_lines(job.events, redactor))
-        record = job.record.model_copy(
-            update={
-                "artifacts": (*known, events),
-                "warnings": (*job.record.warnings, *_evidence_warnings((*known, events))),
-            }
-        )
+        ledger = Ledger(job.record)
+        ledger.change(artifacts=_latest(job.record.artifacts))
+        ledger.store_found((*found, events))
+        known = ledger.record.artifacts
+        ledger.warn(_evidence_warnings(known))
+        record = ledger.record
         document = RunReport(record=record, events=job.events, commit_message=commit_message(record))
         masked = masked_report(document, redactor)
         text = masked.model_dump_json(indent=2).encode() + b"\n"
         report = await self.artifacts.put(run_id, "report.json", text)
-        manifest = await self.artifacts.manifest(run_id, (*known, events, report))
-        return (*delivered, events, report, manifest)
+        manifest = await self.artifacts.manifest(run_id, (*known, report))
+        return (*found, events, report, manifest)
+
+    async def _found(self, record: RunRecord) -> tuple[RunArtifact, ...]:
+        """Evidence the record does not have: delivered only now, or of a step that was interrupted (I6)."""
+        delivered = {artifact.name: artifact for artifact in await self.artifacts.deliver(record.run_id)}
+        known = {artifact.name for artifact in record.artifacts}
+        for name in await asyncio.to_thread(self.artifacts.names, record.run_id):
+            if name not in known | delivered.keys() | _OWN:
+                left = await self.artifacts.existing(record.run_id, name)
+                delivered |= {name: left} if left is not None else {}
+        return tuple(delivered.values())
 
     async def _settle(self, run: RunRef, outcome: str) -> None:
         journal = await asyncio.to_thread(self.journals.find, run.run_id, run.generation)
@@ -146,9 +158,7 @@ def _masked(value: object, redactor: Redactor) -> object:
 
 def _latest(artifacts: tuple[RunArtifact, ...]) -> tuple[RunArtifact, ...]:
     """Of several of one name the last counts; an earlier attempt's own output is made anew."""
-    own = {"events.jsonl", "report.json", "manifest.json"}
-    latest = {artifact.name: artifact for artifact in artifacts if artifact.name not in own}
-    return tuple(latest.values())
+    return tuple({a.name: a for a in artifacts if a.name not in _OWN}.values())
 
 
 def _evidence_warnings(artifacts: tuple[RunArtifact, ...]) -> tuple[str, ...]:

@@ -16,6 +16,21 @@ ROUND_STEPS = (
     StepName.PATCH, StepName.BUILD, StepName.RESTART, StepName.VERIFY,
 )  # fmt: skip
 
+_MADE_BY = {
+    "analyze": StepName.ANALYZE,
+    "plan": StepName.PLAN,
+    "patch": StepName.PLAN,
+    "approval": StepName.APPROVE,
+    "diff-before": StepName.PATCH,
+    "diff-after": StepName.PATCH,
+    "build": StepName.BUILD,
+    "service-before": StepName.RESTART,
+    "restart": StepName.RESTART,
+    "verify": StepName.VERIFY,
+    "containers": StepName.VERIFY,
+    "rollback": StepName.ROLLBACK,
+}
+
 _NEW_EVIDENCE = frozenset(
     {"build_failed", "restart_failed", "container_crashed", "health_timeout", "not_stable"}
 )
@@ -32,6 +47,10 @@ class Ended(Exception):  # noqa: N818 - it ends a run, it is not always an error
         self.code = code or (failure.code if failure else None)
         self.summary = summary or (failure.message if failure else "")
         super().__init__(self.summary)
+
+    def as_fields(self) -> dict[str, object]:
+        """The fields of the run record that say how it ended."""
+        return {"status": self.status, "code": self.code, "summary": self.summary, "failure": self.failure}
 
 
 class StepFailed(Exception):  # noqa: N818 - the name says which exception it is
@@ -54,6 +73,13 @@ def status_after_rollback(claimed: RunStatus, *, complete: bool, nothing_written
     if claimed is RunStatus.CANCELLED:
         return RunStatus.CANCELLED
     return RunStatus.FAILED if nothing_written else RunStatus.ROLLED_BACK
+
+
+def made_by(artifact: RunArtifact) -> tuple[StepName, int]:
+    """Step and round that an artifact belongs to: ``build.2.log`` is of the build of round 2."""
+    step = _MADE_BY.get(artifact.type, StepName.REPORT)
+    _, _, number = artifact.name.rpartition(".")[0].rpartition(".")
+    return step, int(number) if number.isdigit() and step in ROUND_STEPS else 1
 
 
 class Ledger:
@@ -100,6 +126,11 @@ class Ledger:
         if old and new:
             names = tuple(dict.fromkeys((*old.artifacts, *new)))
             self._put(old.model_copy(update={"artifacts": names}))
+
+    def store_found(self, artifacts: Iterable[RunArtifact]) -> None:
+        """Artifacts of whichever steps: a step that was interrupted could not name its own (I6)."""
+        for artifact in artifacts:
+            self.store(*made_by(artifact), (artifact,))
 
     def warn(self, warnings: Iterable[str]) -> None:
         """Add warnings, each once."""

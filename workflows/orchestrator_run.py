@@ -267,8 +267,7 @@ class OrchestratorRun(PerformingRun):
         try:
             done = await self._perform(ports.ROLLBACK, job, heed_cancel=False)
         except StepFailed as failed:
-            self._end(StepName.ROLLBACK, failed.failure.message, StepStatus.FAILED)
-            return self._incomplete(failed.failure.message)
+            return self._taken_over(failed.failure) or self._incomplete(failed.failure.message)
         outcome = done.outcome
         self._ledger.change(rollback=outcome, neighbours=done.neighbours or self.record.neighbours)
         self._keep(StepName.ROLLBACK, done.artifacts, done.warnings)
@@ -284,16 +283,17 @@ class OrchestratorRun(PerformingRun):
         self._begin(StepName.REPORT)
         self._ledger.close_open_steps(workflow.now())
         self._end(StepName.REPORT, "evidence stored")
-        outcome = {"status": ended.status, "code": ended.code, "summary": ended.summary,
-                   "failure": ended.failure, "completed_at": workflow.now()}  # fmt: skip
+        outcome = ended.as_fields() | {"completed_at": workflow.now()}
         if self._task_queue is not None:
             final = self.record.model_copy(update=outcome)
             job = ports.ReportInput(run=self._ref, record=final, events=tuple(self._ledger.events))
             try:
                 reported = await self._perform(ports.REPORT, job, heed_cancel=False)
-                self._keep(StepName.REPORT, reported.artifacts)
+                self._ledger.store_found(reported.artifacts)
             except StepFailed as failed:
                 self._ledger.warn((f"the report could not be stored: {failed.failure.message}",))
+                if taken_over := self._taken_over(failed.failure):
+                    outcome |= taken_over.as_fields()
         await workflow.wait_condition(workflow.all_handlers_finished)
         self._ledger.change(**outcome)
         self._publish()
@@ -304,6 +304,12 @@ class OrchestratorRun(PerformingRun):
         step = visibility.current_step(self.record)
         error = OrchestratorError("cancelled")
         return Ended(RunStatus.CANCELLED, failure=error.failure(step.name if step else StepName.PREFLIGHT))
+
+    def _taken_over(self, failure: Failure) -> Ended | None:
+        """Somebody settled this run's journal, say ``recover``: whatever was claimed here no longer counts."""
+        if failure.code != "journal_settled":
+            return None
+        return Ended(RunStatus.FAILED, failure=failure)
 
     def _incomplete(self, detail: str) -> Ended:
         error = OrchestratorError("rollback_incomplete", detail=detail, run_id=self.record.run_id)

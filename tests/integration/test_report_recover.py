@@ -73,7 +73,8 @@ async def test_a_success_is_reported_settled_and_let_go(rig: Rig) -> None:
     await rig.build_and_restart()
     assert RUN in await rig.docker.holds()
     stored = await report(rig, ended(rig, RunStatus.SUCCEEDED))
-    assert [a.name for a in stored.artifacts] == ["events.jsonl", "report.json", "manifest.json"]
+    found = ["diff-after.patch", "diff-before.patch"]  # made by the patch step, unknown to the record
+    assert [a.name for a in stored.artifacts] == [*found, "events.jsonl", "report.json", "manifest.json"]
     settled = rig.journal.settled
     assert settled is not None
     assert (settled.by, settled.outcome) == ("report", "succeeded")
@@ -82,7 +83,7 @@ async def test_a_success_is_reported_settled_and_let_go(rig: Rig) -> None:
     assert document.record.status is RunStatus.SUCCEEDED
     assert document.commit_message.startswith("repair api")
     manifest = json.loads(await rig.text_of("manifest.json"))
-    assert {entry["name"] for entry in manifest["artifacts"]} == {"events.jsonl", "report.json"}
+    assert {entry["name"] for entry in manifest["artifacts"]} == {*found, "events.jsonl", "report.json"}
     await report(rig, ended(rig, RunStatus.SUCCEEDED))
     assert rig.journal.settled == settled
     assert rig.bytes_of(REQUIREMENTS) == AFTER

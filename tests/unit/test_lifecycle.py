@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from workflows.errors import OrchestratorError
-from workflows.lifecycle import Ledger, brings_new_evidence, status_after_rollback
-from workflows.models.artifact import RunArtifact
+from workflows.lifecycle import Ledger, brings_new_evidence, made_by, status_after_rollback
+from workflows.models.artifact import RunArtifact, artifact_type
 from workflows.models.record import FileTouched, RunRecord
 from workflows.models.status import RunStatus, StepName, StepStatus
 from workflows.visibility import details, memo, mm_state, progress, step_ledger
@@ -21,8 +21,33 @@ def ledger() -> Ledger:
 
 def artifact(name: str, sha256: str = "0" * 64) -> RunArtifact:
     """One piece of evidence."""
-    return RunArtifact(id="art_x", name=name, type="x", uri=f"file:///{name}", sha256=sha256, size_bytes=1,
-                       content_type="text/plain", created_at=T0, retain_until=T0)  # fmt: skip
+    return RunArtifact(id="art_x", name=name, type=artifact_type(name), uri=f"file:///{name}",
+                       sha256=sha256, size_bytes=1, content_type="text/plain", created_at=T0,
+                       retain_until=T0)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "step", "round_"),
+    [
+        ("build.log", StepName.BUILD, 1),
+        ("build.2.log", StepName.BUILD, 2),
+        ("service-before.3.log", StepName.RESTART, 3),
+        ("containers.json", StepName.VERIFY, 1),
+        ("diff-after.2.patch", StepName.PATCH, 2),
+        ("patch.diff", StepName.PLAN, 1),
+        ("rollback.2.log", StepName.ROLLBACK, 1),
+        ("report.json", StepName.REPORT, 1),
+        ("something", StepName.REPORT, 1),
+    ],
+)
+def test_evidence_found_belongs_to_the_step_that_made_it(name: str, step: StepName, round_: int) -> None:
+    """A cancelled step cannot name what it wrote; its name tells (I6)."""
+    assert made_by(artifact(name)) == (step, round_)
+    run = ledger()
+    run.begin(step, round_, T0)
+    run.store_found((artifact(name),))
+    assert run.record.artifacts == (artifact(name),)
+    assert [s.artifacts for s in run.record.steps if (s.name, s.round) == (step, round_)] == [(name,)]
 
 
 def test_a_new_run_has_every_step_pending_in_order() -> None:
