@@ -306,7 +306,7 @@ class OrchestratorRun(PerformingRun):
         return Ended(RunStatus.CANCELLED, failure=error.failure(step.name if step else StepName.PREFLIGHT))
 
     def _taken_over(self, failure: Failure) -> Ended | None:
-        """Somebody settled this run's journal, say ``recover``: whatever was claimed here no longer counts."""
+        """Somebody settled this run, say ``recover``: whatever was claimed here no longer counts."""
         if failure.code != "journal_settled":
             return None
         return Ended(RunStatus.FAILED, failure=failure)

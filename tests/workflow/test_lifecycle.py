@@ -150,6 +150,18 @@ async def test_a_patch_that_wrote_nothing_is_failed_not_rolled_back(stage_of: St
     assert (record.status, record.code) == (RunStatus.FAILED, "diff_not_allowed")
 
 
+@pytest.mark.parametrize("step", ["report", "rollback"])
+async def test_a_run_that_was_recovered_meanwhile_claims_nothing(stage_of: StageOf, step: str) -> None:
+    """``recover`` settled the journal: neither success nor a rollback of ours describes the world (I4)."""
+    host = ScriptedHost()
+    settled = OrchestratorError("journal_settled", by="recover", run_id="r")
+    if step == "rollback":
+        host.then("build", OrchestratorError("foreign_change", path="x"))
+    host.then(step, settled)
+    record = await (await stage_of(host)).run()
+    assert (record.status, record.code) == (RunStatus.FAILED, "journal_settled")
+
+
 async def test_unexpected_errors_are_retried_then_named(stage_of: StageOf) -> None:
     """An activity that keeps crashing ends the run as ``internal_error``, and is rolled back."""
     host = ScriptedHost()
