@@ -140,6 +140,7 @@ class Patch:
             dry_run_before=dry_run,
             networks_before=await self.resources.networks(project.name),
             volumes_before=await self.resources.volumes(project.name),
+            images_before=await self.docker.images_built(project.name, target.service),
             anonymous_volumes=tuple(sorted(anonymous)),
             previous_image_id=snapshot.container_image_id,
             tag_image_id=snapshot.image_id,

@@ -53,6 +53,33 @@ class DockerImages:
         """
         await self.client.ask(lambda api: _untag(api, ref))
 
+    async def images_built(self, project: str, service: str) -> tuple[str, ...]:
+        """Ids of the images that Compose built for a service, with a name or without, sorted."""
+        wanted = {"label": [f"{facts.PROJECT}={project}", f"{facts.SERVICE}={service}"]}
+
+        def listed(api: docker.APIClient) -> tuple[str, ...]:
+            return tuple(sorted(image["Id"] for image in api.images(filters=wanted)))
+
+        return await self.client.ask(listed)
+
+    async def remove_nameless(self, image_id: str) -> bool:
+        """Remove an image that no name leads to; False where it has one, is in use, or is gone."""
+
+        def remove(api: docker.APIClient) -> bool:
+            try:
+                if api.inspect_image(image_id)["RepoTags"]:  # type: ignore[no-untyped-call]
+                    return False
+                api.remove_image(image_id)
+            except ImageNotFound:
+                return False
+            except APIError as error:
+                if error.status_code != 409:
+                    raise
+                return False
+            return True
+
+        return await self.client.ask(remove)
+
     async def hold_image(
         self, image_id: str, *, run_id: str, project: str, service: str, role: str = "previous"
     ) -> bool:

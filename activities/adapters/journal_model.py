@@ -53,6 +53,8 @@ class Journal(Model):
     """Names of the project's networks before this run."""
     volumes_before: tuple[str, ...] = ()
     """Names of the project's volumes before this run."""
+    images_before: tuple[str, ...] | None = None
+    """Ids of the images that Compose had built for the target before this run; None: not known."""
     anonymous_volumes: tuple[str, ...] = ()
     """Names of the volumes that the target's containers had without a name of their own."""
     volumes_made: tuple[str, ...] = ()

@@ -57,6 +57,7 @@ class ServiceRestorer:
             await self._make_again(done)
         if not done.rebuilt:
             await self._give_the_reference_back()
+        await self._remove_images()
 
     async def _containers(self) -> tuple[ContainerState, ...]:
         return await self.docker.containers(self.journal.project, self.journal.target.service)
@@ -226,3 +227,14 @@ class ServiceRestorer:
         else:
             await self.docker.tag(wanted, ref)
             self.story.say(f"{ref} points to {wanted[:19]} again.")
+
+    async def _remove_images(self) -> None:
+        """What the rounds of this run built and nothing uses now; a name given by others keeps an image."""
+        journal = self.journal
+        if journal.images_before is None:
+            return
+        built = await self.docker.images_built(journal.project, journal.target.service)
+        for image_id in sorted(set(built) - set(journal.images_before)):
+            self.guard.check()
+            if await self.docker.remove_nameless(image_id):
+                self.story.say(f"Image {image_id[:19]} was built by this run; it was removed.")
