@@ -125,7 +125,9 @@ class ComposeSandbox:
 
     def _remove_holds(self) -> None:
         """What a run of the orchestrator that never ended still holds of this project's images."""
-        holders = {"label": f"io.moonmind.orchestrator.project={self.name}"}
+        holders: dict[str, str | list[str] | bool] = {
+            "label": f"io.moonmind.orchestrator.project={self.name}"
+        }
         for container in self.engine.containers.list(all=True, filters=holders):
             image = container.image
             container.remove(force=True)

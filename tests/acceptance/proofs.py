@@ -26,6 +26,8 @@ class Stand:
     """Of the target: container name, image id, whether it is up."""
     reference: str | None
     """Image id that the target's image name stands for."""
+    images: tuple[str, ...]
+    """Every image that Compose built for the project."""
     networks: tuple[str, ...]
     volumes: tuple[str, ...]
 
@@ -43,6 +45,7 @@ def stand(shop: ComposeSandbox, target: str = "api", image: str | None = None) -
         neighbours=shop.fingerprints(without=target),
         replicas=tuple((str(c.name), c.attrs["Image"], c.status in up) for c in containers),
         reference=image_id(shop, image),
+        images=tuple(sorted(images_built(shop))),
         networks=tuple(sorted(str(n.name) for n in shop.engine.networks.list(filters=mine))),
         volumes=tuple(sorted(str(v.name) for v in shop.engine.volumes.list(filters=mine))),
     )
@@ -52,6 +55,12 @@ def image_id(shop: ComposeSandbox, reference: str) -> str | None:
     """What an image name stands for; None where it stands for nothing."""
     found = shop.engine.images.list(name=reference)
     return str(found[0].id) if found else None
+
+
+def images_built(shop: ComposeSandbox) -> list[str]:
+    """Ids of all images that Compose built for this project, with a name or without."""
+    mine = {"label": f"com.docker.compose.project={shop.name}"}
+    return [str(image.id) for image in shop.engine.images.list(filters=mine)]
 
 
 def dry_run(shop: ComposeSandbox) -> dict[str, tuple[str, ...]]:

@@ -37,7 +37,7 @@ def test_scenario_1_and_2_a_missing_dependency_is_repaired_and_proved(
     assert "+humanize" in record.plan.diff
     assert shop.read("api/requirements.txt") == "# packages\nhumanize\n"
     assert all(step.started_at and step.completed_at for step in record.steps)
-    assert {s.name: s.status for s in record.steps}["verify"] is StepStatus.SUCCEEDED
+    assert {s.name: s.status for s in record.steps}[StepName.VERIFY] is StepStatus.SUCCEEDED
     check_artifacts(record, "plan.json", "patch.diff", "diff-before.patch", "diff-after.patch", "analyze.log",
                     "build.log", "restart.log", "containers.json", "service-before.log", "verify.log",
                     "events.jsonl", "report.json", "manifest.json")  # fmt: skip
