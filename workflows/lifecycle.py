@@ -31,6 +31,8 @@ _MADE_BY = {
     "rollback": StepName.ROLLBACK,
 }
 
+NOT_REACHED = "not reached"
+
 _NEW_EVIDENCE = frozenset(
     {"build_failed", "restart_failed", "container_crashed", "health_timeout", "not_stable"}
 )
@@ -80,6 +82,16 @@ def made_by(artifact: RunArtifact) -> tuple[StepName, int]:
     step = _MADE_BY.get(artifact.type, StepName.REPORT)
     _, _, number = artifact.name.rpartition(".")[0].rpartition(".")
     return step, int(number) if number.isdigit() and step in ROUND_STEPS else 1
+
+
+def outage_seconds(record: RunRecord, now: datetime) -> float | None:
+    """How long a rolled-back service was not what it is meant to be: first restart to measured rollback.
+
+    An upper bound; the gap between two containers alone would hide that the new one never worked.
+    """
+    begun = [s.started_at for s in record.steps if s.name is StepName.RESTART and s.message != NOT_REACHED]
+    started = min((at for at in begun if at is not None), default=None)
+    return None if started is None else (now - started).total_seconds()
 
 
 class Ledger:
@@ -150,7 +162,7 @@ class Ledger:
             if step.name is StepName.REPORT:
                 continue
             if step.status is StepStatus.PENDING:
-                self.end(step.name, step.round, StepStatus.SKIPPED, now, "not reached")
+                self.end(step.name, step.round, StepStatus.SKIPPED, now, NOT_REACHED)
             elif step.status is StepStatus.IN_PROGRESS:
                 self.end(step.name, step.round, StepStatus.FAILED, now, "interrupted")
 

@@ -13,7 +13,13 @@ with workflow.unsafe.imports_passed_through():
     from workflows import ports, visibility
     from workflows.approval_gate import Waiting
     from workflows.errors import OrchestratorError
-    from workflows.lifecycle import Ended, StepFailed, brings_new_evidence, status_after_rollback
+    from workflows.lifecycle import (
+        Ended,
+        StepFailed,
+        brings_new_evidence,
+        outage_seconds,
+        status_after_rollback,
+    )
     from workflows.models.failure import Failure
     from workflows.models.finding import Finding
     from workflows.models.plan import ActionPlan
@@ -269,7 +275,9 @@ class OrchestratorRun(PerformingRun):
         except StepFailed as failed:
             return self._taken_over(failed.failure) or self._incomplete(failed.failure.message)
         outcome = done.outcome
-        self._ledger.change(rollback=outcome, neighbours=done.neighbours or self.record.neighbours)
+        neighbours = done.neighbours or self.record.neighbours
+        outage = outage_seconds(self.record, workflow.now())
+        self._ledger.change(rollback=outcome, neighbours=neighbours, downtime_seconds=outage)
         self._keep(StepName.ROLLBACK, done.artifacts, done.warnings)
         if not outcome.complete:
             self._end(StepName.ROLLBACK, outcome.state, StepStatus.FAILED)

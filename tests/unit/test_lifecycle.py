@@ -95,6 +95,15 @@ def test_the_first_before_of_a_file_is_the_state_before_round_one() -> None:
     assert touched == {"a": ("0", "2"), "b": (None, "9")}
 
 
+def test_the_outage_of_a_rolled_back_service_ends_with_the_rollback() -> None:
+    """The new container never worked, so the gap between two containers is not the outage."""
+    book = ledger()
+    assert outage_seconds(book.record, T0) is None
+    book.begin(StepName.RESTART, 1, T0)
+    book.end(StepName.RESTART, 1, StepStatus.SUCCEEDED, T0 + timedelta(seconds=1))
+    assert outage_seconds(book.record, T0 + timedelta(seconds=40)) == 40
+
+
 def test_nothing_stays_open_at_the_end() -> None:
     """Interrupted steps have failed, steps never reached are skipped."""
     book = ledger()

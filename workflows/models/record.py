@@ -87,6 +87,7 @@ class RunRecord(Model):
     rollback: RollbackOutcome | None = None
     neighbours: NeighbourProof | None = None
     downtime_seconds: float | None = None
+    """Old container's end to new one's start; after a rollback: first restart until all was put back."""
     approval_deadline: datetime | None = None
     created_at: datetime
     started_at: datetime | None = None
