@@ -5,7 +5,13 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from workflows.errors import OrchestratorError
-from workflows.lifecycle import Ledger, brings_new_evidence, made_by, status_after_rollback
+from workflows.lifecycle import (
+    Ledger,
+    brings_new_evidence,
+    made_by,
+    outage_seconds,
+    status_after_rollback,
+)
 from workflows.models.artifact import RunArtifact, artifact_type
 from workflows.models.record import FileTouched, RunRecord
 from workflows.models.status import RunStatus, StepName, StepStatus
