@@ -71,6 +71,8 @@ async def run(
             os.killpg(process.pid, signal.SIGKILL)
         await uninterrupted(process.wait())
         raise
+    finally:
+        _close_pipes(process)
     return Completed(tuple(argv), process.returncode or 0, _text(out), _text(err))
 
 
@@ -112,9 +114,17 @@ async def stream(
         await uninterrupted(_end_all(process, pump, token))
         raise
     finally:
+        _close_pipes(process)
         children.clear(record)
         if process.stdin is not None:  # an open end would outlive the event loop
             process.stdin.close()
+
+
+def _close_pipes(process: Process) -> None:
+    """At once: asyncio does it some turns of the loop later, and the loop may be closed by then."""
+    transport = getattr(process, "_transport", None)
+    if transport is not None:
+        transport.close()
 
 
 async def _pump(process: Process, sink: Callable[[bytes], None]) -> None:

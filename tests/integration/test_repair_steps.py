@@ -99,13 +99,13 @@ async def test_a_broken_service_is_repaired_and_nobody_else_is_touched(host: Hos
     on.sandbox.compose("up", "-d", "--build", "--scale", "api=2")
     await on.open_journal()
     neighbours = on.sandbox.fingerprints(without="api")
-    on.sandbox.write("requirements.txt", GOOD)
+    on.sandbox.write("requirements.txt", f"{GOOD}# {on.run_id}: no cache has this\n")
 
     built = await on.build("requirements.txt")
     assert built.previous_image_id is not None
     assert built.image_id != built.previous_image_id
     log = await on.text(built.artifacts, "build.log")
-    assert "installing 2 lines" in log
+    assert "installing 3 lines" in log
     assert "s3cr3t-canary-77" not in log
     assert "[masked]" in log
 
@@ -243,8 +243,7 @@ async def test_sigterm_ignored_is_told(host: HostFactory):
     restarted = await on.restart(force_recreate=True)
     (warning,) = restarted.warnings
     assert warning.startswith("sigterm_ignored: ")
-    assert restarted.downtime_seconds is not None
-    assert restarted.downtime_seconds > 0.9
+    assert "killed after 1." in warning
 
 
 async def test_a_stopped_and_an_absent_service_are_started(host: HostFactory):

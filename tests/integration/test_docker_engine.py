@@ -1,0 +1,328 @@
+"""The Docker adapter on a real daemon, and how it speaks of one that is not there."""
+
+import asyncio
+import os
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import aclosing, contextmanager, suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import docker
+import pytest
+import pytest_asyncio
+from docker.errors import APIError, ImageNotFound
+
+from activities.adapters.compose_runner import ComposeRunner
+from activities.adapters.docker_engine import DockerEngine
+from activities.adapters.docker_images import HELD_REPOSITORY, split_reference
+from tests.conftest import ComposeFactory
+from tests.sandbox import ComposeSandbox
+from workflows.errors import OrchestratorError
+from workflows.models.target import ComposeProject, Target
+
+COMPOSE = """
+services:
+  api:
+    image: python:3.13-slim
+    init: true
+    command: [sh, -c, "echo started-words; sleep infinity"]
+    environment: {API_TOKEN: canary-token-1, MODE: plain}
+    volumes: ["/cache", "named:/data"]
+    healthcheck: {test: ["CMD", "true"], interval: 200ms}
+  db:
+    image: python:3.13-slim
+    init: true
+    command: [sleep, infinity]
+volumes:
+  named:
+"""
+
+
+@pytest_asyncio.fixture
+async def engine() -> AsyncIterator[DockerEngine]:
+    """The daemon that the docker command reaches."""
+    found = DockerEngine.from_environment(os.environ)
+    yield found
+    found.client.close()
+
+
+@pytest.fixture
+def stack(compose_project: ComposeFactory) -> ComposeSandbox:
+    """A running project of two services."""
+    sandbox = compose_project({"compose.yaml": COMPOSE})
+    sandbox.compose("up", "-d", "--scale", "api=2")
+    return sandbox
+
+
+def target(sandbox: ComposeSandbox) -> Target:
+    """The service ``api``."""
+    directory = str(sandbox.directory)
+    files = (f"{directory}/compose.yaml",)
+    project = ComposeProject(name=sandbox.name, working_dir=directory, config_files=files)
+    return Target(project=project, service="api", image="python:3.13-slim", workspace=directory)
+
+
+async def test_command_and_api_reach_the_same_daemon(engine: DockerEngine):
+    """Both are asked at once; the id is the daemon's own."""
+    info = await engine.check_cli()
+    assert info.id
+    assert info == await engine.info()
+
+
+@contextmanager
+def silent_daemon(directory: Path) -> Iterator[str]:
+    """A socket that accepts and never answers: a daemon that hangs."""
+    path, server = str(directory / "silent.sock"), socket.socket(socket.AF_UNIX)
+    server.bind(path)
+    server.listen(8)
+    try:
+        yield f"unix://{path}"
+    finally:
+        server.close()
+
+
+async def test_a_daemon_that_is_not_there_is_said_so_within_three_seconds(tmp_path: Path):
+    """No socket, a port nobody listens on, and a daemon that hangs (SPEC edge case)."""
+    with silent_daemon(tmp_path) as silent, socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))  # bound, not listening: refused
+        refused = f"tcp://127.0.0.1:{bound.getsockname()[1]}"
+        for host in (f"unix://{tmp_path}/none.sock", refused, silent):
+            engine = DockerEngine.from_environment({**os.environ, "DOCKER_HOST": host})
+            for question in (engine.info, engine.check_cli):
+                began = time.monotonic()
+                with pytest.raises(OrchestratorError) as raised:
+                    await question()
+                assert raised.value.code == "docker_unavailable"
+                assert time.monotonic() - began < 3.2
+
+
+async def test_without_a_docker_command_nothing_is_guessed(tmp_path: Path):
+    """The endpoint is the command line's; without it there is none."""
+    with pytest.raises(OrchestratorError) as raised:
+        await DockerEngine.from_environment({"PATH": str(tmp_path), "HOME": str(tmp_path)}).info()
+    assert raised.value.code == "docker_unavailable"
+
+
+async def test_a_docker_context_is_followed(tmp_path: Path, engine: DockerEngine):
+    """The SDK goes where the command's current context points."""
+    environment = {**os.environ, "DOCKER_CONFIG": str(tmp_path)}
+    environment.pop("DOCKER_HOST", None)
+    create = await asyncio.create_subprocess_exec(
+        *("docker", "context", "create", "elsewhere", "--docker", f"host=unix://{tmp_path}/none.sock"),
+        env=environment,
+        stdout=asyncio.subprocess.DEVNULL,
+    )
+    assert await create.wait() == 0
+    assert (await DockerEngine.from_environment(environment).info()).id == (await engine.info()).id
+    elsewhere = DockerEngine.from_environment({**environment, "DOCKER_CONTEXT": "elsewhere"})
+    with pytest.raises(OrchestratorError) as raised:
+        await elsewhere.info()
+    assert "none.sock" in raised.value.message
+
+
+async def test_containers_labels_and_snapshot(engine: DockerEngine, stack: ComposeSandbox):
+    """All states, by service and number; one-off containers are not part of a service."""
+    stack.compose("run", "-d", "--name", f"{stack.name}-once", "api", "sleep", "infinity")
+    stack.compose("stop", "-t", "1", "db")
+    everyone = await engine.containers(stack.name)
+    assert [(c.service, c.number) for c in everyone] == [("api", 1), ("api", 2), ("db", 1)]
+    assert [c.up for c in everyone] == [True, True, False]
+    assert len(await engine.containers(stack.name, oneoff=True)) == 4
+    assert await engine.containers("mmt-nobody") == ()
+    labels = await engine.compose_labels(stack.name)
+    assert labels is not None
+    assert labels.working_dir == str(stack.directory)
+    assert labels.config_files == (str(stack.directory / "compose.yaml"),)
+    assert await engine.projects_in(str(stack.directory)) == (stack.name,)
+    snapshot = await engine.snapshot(target(stack))
+    assert len(snapshot.containers) == 2
+    assert snapshot.container_image_id == snapshot.image_id
+    assert {c.service for c in await engine.neighbours(target(stack))} == {"db"}
+    api = everyone[0]
+    hashes = await ComposeRunner(os.environ).config_hash(target(stack).project, "api")
+    assert api.config_hash == hashes
+    assert api.health in {"starting", "healthy"}
+    assert api.pid > 0
+    assert api.started_at is not None
+    assert abs(datetime.now(UTC) - api.started_at) < timedelta(minutes=5)
+
+
+async def test_logs_mounts_and_secrets(engine: DockerEngine, stack: ComposeSandbox):
+    """What a container printed, what is mounted, and what must be masked."""
+    (api, _) = await engine.containers(stack.name, "api")
+    chunks: list[bytes] = []
+    assert await engine.log_stream(api.id, chunks.append)
+    assert b"".join(chunks) == b"started-words\n"
+    assert await engine.logs(api.id) == "started-words\n"
+    assert not await engine.log_stream(api.id, chunks.append, max_bytes=3)
+    assert await engine.logs("0" * 64) == ""
+    mounts = await engine.mounts(api.id)
+    assert [(m.destination, m.anonymous) for m in mounts] == [("/cache", True), ("/data", False)]
+    assert await engine.anonymous_volumes(api.id) == (mounts[0].name,)
+    assert await engine.secret_values(api.id) == {"canary-token-1"}
+    assert "canary-token-1" not in repr(api)
+
+
+async def test_stop_start_rename_and_remove(engine: DockerEngine, stack: ComposeSandbox):
+    """The few changes a rollback makes; done twice they are fine."""
+    (first, second) = await engine.containers(stack.name, "api")
+    await engine.stop(first.id)
+    await engine.stop(first.id)
+    stopped = await engine.container(first.id)
+    assert stopped is not None
+    assert not stopped.up
+    await engine.start(first.id)
+    (volume,) = await engine.anonymous_volumes(second.id)
+    await engine.remove_container(second.id, volumes=True)
+    await engine.remove_container(second.id)
+    assert await engine.container(second.id) is None
+    assert not stack.engine.volumes.list(filters={"name": volume})
+    await engine.rename(first.id, f"{stack.name}-other")
+    assert [c.name for c in await engine.containers(stack.name, "api")] == [f"{stack.name}-other"]
+
+
+async def test_events_arrive_at_once_and_end_with_their_reader(engine: DockerEngine, stack: ComposeSandbox):
+    """A die with its exit code wakes the reader; afterwards no thread listens on."""
+    (first, _) = await engine.containers(stack.name, "api")
+    since = datetime.now(UTC)
+
+    async def wait_for_death() -> int | None:
+        async with aclosing(engine.events(stack.name)) as events:
+            async for event in events:
+                if event.action == "die":
+                    return event.exit_code
+        return None
+
+    reader = asyncio.create_task(wait_for_death())
+    await asyncio.sleep(0.5)
+    await engine.stop(first.id)
+    assert await asyncio.wait_for(reader, 5) == 143
+    past = await engine.past_events(stack.name, since)
+    assert {"kill", "die"} <= {event.action for event in past}
+    assert all(event.container_id == first.id for event in past if event.action == "die")
+    await _eventually(lambda: not any(t.name == f"events-{stack.name}" for t in threading.enumerate()))
+
+
+async def _eventually(condition: Callable[[], bool]) -> None:
+    for _ in range(100):
+        if condition():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError("did not happen in time")
+
+
+@pytest.fixture
+def orphan_image(docker_engine: docker.DockerClient) -> Iterator[str]:
+    """An image that has no name and that nothing uses; with a VOLUME, as database images have."""
+    made = docker_engine.containers.create("python:3.13-slim", ["true"])
+    image = made.commit(changes=["VOLUME /data", f"LABEL mmt={time.monotonic_ns()}"])
+    made.remove()
+    image_id = str(image.id)
+    yield image_id
+    with suppress(ImageNotFound):
+        docker_engine.images.remove(image_id, force=True)
+
+
+async def test_a_held_image_cannot_be_removed_until_it_is_let_go(
+    engine: DockerEngine, docker_engine: docker.DockerClient, orphan_image: str
+):
+    """By a tag and a container; holding twice is one hold, and no volume is left behind."""
+    run_id = f"mmt-{time.monotonic_ns()}"
+    facts = {"run_id": run_id, "project": "mmt", "service": "api"}
+    for _ in range(2):
+        assert await engine.hold_image(orphan_image, **facts)
+    assert await engine.hold_image(orphan_image, **facts, role="tagged")
+    assert run_id in await engine.holds()
+    holder = docker_engine.containers.get(f"mm-orchestrator-held-{run_id}")
+    assert holder.status == "created"
+    assert [mount["Type"] for mount in holder.attrs["Mounts"]] in ([], ["tmpfs"])
+    with pytest.raises(APIError, match=r"must be forced|must force|using"):
+        docker_engine.images.remove(orphan_image)
+    await engine.release_hold(run_id)
+    await engine.release_hold(run_id)
+    assert run_id not in await engine.holds()
+    assert await engine.image_id(f"{HELD_REPOSITORY}:{run_id}") is None
+    assert await engine.image_id(orphan_image) is None
+
+
+async def test_an_image_that_is_gone_cannot_be_held(engine: DockerEngine):
+    """It is said, not raised: the run goes on and warns."""
+    gone = "sha256:" + "0" * 64
+    assert not await engine.hold_image(gone, run_id="mmt-gone", project="mmt", service="api")
+
+
+async def test_a_name_is_never_taken_from_under_a_stopped_container(
+    engine: DockerEngine, docker_engine: docker.DockerClient, orphan_image: str
+):
+    """Docker would delete the image with its last name, and the container could not start again."""
+    ref = f"mmt-untag:{time.monotonic_ns()}"
+    await engine.tag(orphan_image, ref)
+    stopped = docker_engine.containers.create(orphan_image, ["true"])
+    try:
+        await engine.untag(ref)
+        assert await engine.image_id(orphan_image) == orphan_image
+    finally:
+        stopped.remove(v=True)
+    await engine.untag(ref)
+    await engine.untag(ref)
+    assert await engine.image_id(orphan_image) is None
+
+
+@pytest.mark.parametrize(
+    ("ref", "parts"),
+    [
+        ("shop-api", ("shop-api", "latest")),
+        ("shop-api:1.2", ("shop-api", "1.2")),
+        ("host:5000/team/api", ("host:5000/team/api", "latest")),
+        ("host:5000/team/api:1", ("host:5000/team/api", "1")),
+        ("api:1@sha256:abc", ("api", "1")),
+    ],
+)
+def test_references_are_split_like_docker_does(ref: str, parts: tuple[str, str]):
+    """A registry's port is not a tag."""
+    assert split_reference(ref) == parts
+
+
+async def test_a_dry_run_never_waits(engine: DockerEngine, compose_project: ComposeFactory):
+    """A one-shot dependency without a container would block ``up --dry-run`` for ever."""
+    sandbox = compose_project(
+        {
+            "compose.yaml": """
+services:
+  api:
+    image: python:3.13-slim
+    init: true
+    command: [sleep, infinity]
+    depends_on: {once: {condition: service_completed_successfully}}
+  once: {image: python:3.13-slim, command: ["true"]}
+  later: {image: python:3.13-slim, profiles: [extra]}
+"""
+        }
+    )
+    compose, project = ComposeRunner(os.environ), target(sandbox).project
+    assert await compose.dry_run_changes(project) == {"api", "once"}
+    sandbox.compose("up", "-d")
+    assert await compose.dry_run_changes(project) == {"once"}  # it would run again, as always
+    (api,) = await engine.containers(sandbox.name, "api")
+    await engine.stop(api.id)
+    assert await compose.dry_run_changes(project) == {"api", "once"}
+    changed = sandbox.read("compose.yaml").replace("[sleep, infinity]", "[sleep, '9999']")
+    sandbox.write("compose.yaml", changed.replace("python:3.13-slim, command", "mmt-none:1, command"))
+    assert await compose.dry_run_changes(project) == {"api", "once"}
+    assert (await compose.version()).release >= (2, 30)
+
+
+async def test_compose_is_quoted_where_it_refuses(compose_project: ComposeFactory):
+    """Its own message, not ours; unset variables are listed."""
+    sandbox = compose_project({"compose.yaml": "services:\n  api:\n    imagee: x\n"})
+    compose, project = ComposeRunner(os.environ), target(sandbox).project
+    with pytest.raises(OrchestratorError) as raised:
+        await compose.model(project)
+    assert raised.value.code == "compose_invalid"
+    assert "imagee" in raised.value.message
+    sandbox.write("compose.yaml", "services:\n  api:\n    image: x:$MMT_NOT_SET\n    user: ${MMT_TOO}\n")
+    model = await compose.model(project)
+    assert model.unset == ("MMT_NOT_SET", "MMT_TOO")
