@@ -20,8 +20,8 @@ from activities.adapters.redaction import Redactor
 from activities.adapters.statsd import Metrics
 from workflows import ports
 from workflows.errors import OrchestratorError
-from workflows.lifecycle import Ledger
-from workflows.models.artifact import ArtifactState, RunArtifact
+from workflows.lifecycle import Ledger, evidence_warnings
+from workflows.models.artifact import RunArtifact
 from workflows.models.record import RunEvent, RunRecord, RunReport
 from workflows.models.status import RunStatus
 from workflows.ports import ArtifactsResult, ReportInput, RunRef
@@ -75,7 +75,7 @@ class Report:
         ledger.change(artifacts=_latest(job.record.artifacts))
         ledger.store_found((*found, events))
         known = ledger.record.artifacts
-        ledger.warn(_evidence_warnings(known))
+        ledger.warn(evidence_warnings(known))
         record = ledger.record
         document = RunReport(record=record, events=job.events, commit_message=commit_message(record))
         masked = masked_report(document, redactor)
@@ -159,9 +159,3 @@ def _masked(value: object, redactor: Redactor) -> object:
 def _latest(artifacts: tuple[RunArtifact, ...]) -> tuple[RunArtifact, ...]:
     """Of several of one name the last counts; an earlier attempt's own output is made anew."""
     return tuple({a.name: a for a in artifacts if a.name not in _OWN}.values())
-
-
-def _evidence_warnings(artifacts: tuple[RunArtifact, ...]) -> tuple[str, ...]:
-    """SPEC edge case: the operator hears which evidence is not in the store."""
-    words = {ArtifactState.SPOOLED: "waits for the store", ArtifactState.MISSING: "could not be stored"}
-    return tuple(f"{a.name} {words[a.state]}" for a in artifacts if a.state in words)

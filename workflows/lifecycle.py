@@ -6,7 +6,7 @@ Nothing here knows Temporal: times come from the caller, so every rule is table-
 from collections.abc import Iterable
 from datetime import datetime
 
-from workflows.models.artifact import RunArtifact
+from workflows.models.artifact import ArtifactState, RunArtifact
 from workflows.models.failure import Failure
 from workflows.models.record import FileTouched, RunEvent, RunRecord, StepRecord
 from workflows.models.status import RunStatus, StepName, StepStatus
@@ -92,6 +92,12 @@ def outage_seconds(record: RunRecord, now: datetime) -> float | None:
     begun = [s.started_at for s in record.steps if s.name is StepName.RESTART and s.message != NOT_REACHED]
     started = min((at for at in begun if at is not None), default=None)
     return None if started is None else (now - started).total_seconds()
+
+
+def evidence_warnings(artifacts: Iterable[RunArtifact]) -> tuple[str, ...]:
+    """SPEC edge case: the operator hears which evidence is not in the store."""
+    words = {ArtifactState.SPOOLED: "waits for the store", ArtifactState.MISSING: "could not be stored"}
+    return tuple(f"{a.name} {words[a.state]}" for a in artifacts if a.state in words)
 
 
 class Ledger:

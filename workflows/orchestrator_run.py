@@ -17,6 +17,7 @@ with workflow.unsafe.imports_passed_through():
         Ended,
         StepFailed,
         brings_new_evidence,
+        evidence_warnings,
         outage_seconds,
         status_after_rollback,
     )
@@ -298,6 +299,7 @@ class OrchestratorRun(PerformingRun):
             try:
                 reported = await self._perform(ports.REPORT, job, heed_cancel=False)
                 self._ledger.store_found(reported.artifacts)
+                self._ledger.warn(evidence_warnings(self.record.artifacts))
             except StepFailed as failed:
                 self._ledger.warn((f"the report could not be stored: {failed.failure.message}",))
                 if taken_over := self._taken_over(failed.failure):

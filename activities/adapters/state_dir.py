@@ -130,11 +130,18 @@ class PlanStore:
     state: StateDir
 
     def write(self, run_id: str, digest: str, diff: bytes) -> Path:
-        """Store the diff durably under the plan's digest; the same bytes may be written again."""
-        directory = self.state.plan_dir(run_id, digest)
-        directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-        target = directory / "patch.diff"
-        write_durably(target, diff)
+        """Store the diff durably under the plan's digest; the same bytes may be written again.
+
+        Raises:
+            OrchestratorError: ``write_failed``.
+        """
+        target = self.state.plan_dir(run_id, digest) / "patch.diff"
+        try:
+            target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            write_durably(target, diff)
+        except OSError as error:
+            detail = f"{target}: {error.strerror or error}"
+            raise OrchestratorError("write_failed", detail=detail) from error
         return target
 
     def read(self, run_id: str, digest: str, diff_sha256: str) -> bytes:

@@ -78,3 +78,14 @@ def test_plans_are_read_back_as_approved(tmp_path: Path) -> None:
     for digest in ("digest", "none"):
         with pytest.raises(OrchestratorError, match="plan_drifted"):
             plans.read("run", digest, sha)
+
+
+def test_a_plan_that_cannot_be_kept_is_an_error_of_the_catalogue(tmp_path: Path):
+    """Without the real bytes nothing may be written: the operator hears where and why."""
+    state = StateDir(tmp_path / "state")
+    (state.root / "plans").rmdir()
+    (state.root / "plans").write_text("no directory")
+    with pytest.raises(OrchestratorError) as caught:
+        PlanStore(state).write("run", "digest", b"diff")
+    assert caught.value.code == "write_failed"
+    assert str(state.root / "plans") in caught.value.message
