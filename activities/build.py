@@ -67,7 +67,7 @@ class Build:
         if job.target.build is None:
             raise OrchestratorError("image_only_service", service=job.target.service)
         journal, began = guard.check(), time.monotonic()
-        await self._hold(journal)
+        gone = await self._hold(journal, guard)
         guard.check()
         artifact = await self._run(job, children, output)
         image_id = await self._image_id(job.target)
@@ -77,23 +77,29 @@ class Build:
             previous_image_id=journal.previous_image_id,
             duration_seconds=round(time.monotonic() - began, 3),
             artifacts=(artifact,),
-            warnings=_warnings(output),
+            warnings=(*gone, *_warnings(output)),
         )
 
-    async def _hold(self, journal: Journal) -> None:
-        """What the containers run, and where it differs what the reference points to."""
+    async def _hold(self, journal: Journal, guard: Guard) -> tuple[str, ...]:
+        """What the containers run, and where it differs what the reference points to; warns of a loss."""
         wanted = {"previous": journal.previous_image_id, "tagged": journal.tag_image_id}
         if wanted["tagged"] == wanted["previous"]:
             del wanted["tagged"]
+        gone = []
         for role, image_id in wanted.items():
-            if image_id is not None:
-                await self.docker.hold_image(
-                    image_id,
-                    run_id=journal.run_id,
-                    project=journal.project,
-                    service=journal.target.service,
-                    role=role,
-                )
+            if image_id is None:
+                continue
+            guard.check()
+            held = await self.docker.hold_image(
+                image_id,
+                run_id=journal.run_id,
+                project=journal.project,
+                service=journal.target.service,
+                role=role,
+            )
+            if not held:
+                gone.append(f"image_gone: {image_id} is gone already; a rollback would have to rebuild it")
+        return tuple(gone)
 
     async def _run(self, job: BuildInput, children: ChildRegistry, output: BuildOutput) -> RunArtifact:
         target, name = job.target, artifact_name("build.log", job.run.round)
