@@ -11,7 +11,13 @@ from typing import Final
 
 from pydantic import ValidationError
 
-from workflows.models.artifact import ARTIFACT_NAMESPACE, RunArtifact, artifact_id, artifact_type
+from workflows.models.artifact import (
+    ARTIFACT_NAMESPACE,
+    ArtifactState,
+    RunArtifact,
+    artifact_id,
+    artifact_type,
+)
 from workflows.models.record import RunRecord, RunReport
 
 RUN_ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
@@ -21,7 +27,7 @@ _MANIFEST: Final = "manifest.json"
 
 @dataclass(frozen=True)
 class StoredReports:
-    """Reads ``<state>/artifacts/spec_workflows/<run_id>/report.json``; never writes.
+    """Reads ``report.json`` of each run in the store, else in the spool (I6); never writes.
 
     Attributes:
         state_dir: the state directory of this machine; it need not exist.
@@ -33,12 +39,18 @@ class StoredReports:
     def _root(self) -> Path:
         return self.state_dir / "artifacts" / ARTIFACT_NAMESPACE
 
+    @property
+    def _spool(self) -> Path:
+        """Where evidence waits while the store does not take it."""
+        return self.state_dir / "spool"
+
     def find(self, run: str) -> RunRecord | None:
         """The stored record of a run id or workflow id; None where there is none that can be read."""
         if RUN_ID.fullmatch(run):  # nothing else may become part of a path
-            record = _read(self._root / run / _REPORT)
-            if record is not None:
-                return record
+            for place in (self._root, self._spool):
+                record = _read(place / run / _REPORT)
+                if record is not None:
+                    return record
         wanted = {run, f"mm:{run}"}
         return next((record for record in self._all() if record.workflow_id in wanted), None)
 
@@ -52,14 +64,19 @@ class StoredReports:
         return self._root / run_id if RUN_ID.fullmatch(run_id) else None
 
     def _all(self) -> Iterator[RunRecord]:
-        try:
-            reports = sorted(self._root.glob(f"*/{_REPORT}"))
-        except OSError:
-            return
-        for path in reports:
+        seen: set[str] = set()
+        for path in (*_reports(self._root), *_reports(self._spool)):
             record = _read(path)
-            if record is not None:
+            if record is not None and record.run_id not in seen:
+                seen.add(record.run_id)
                 yield record
+
+
+def _reports(place: Path) -> list[Path]:
+    try:
+        return sorted(place.glob(f"*/{_REPORT}"))
+    except OSError:
+        return []
 
 
 def _read(path: Path) -> RunRecord | None:
@@ -77,6 +94,7 @@ def _own_artifacts(report: Path, record: RunRecord) -> tuple[RunArtifact, ...]:
     if not record.artifacts or not manifest.is_file():
         return ()
     known = {artifact.name for artifact in record.artifacts}
+    spooled = report.parent.parent.name != ARTIFACT_NAMESPACE
     kept = record.artifacts[0].retain_until - record.artifacts[0].created_at
     own = []
     for path in (report, manifest):
@@ -95,6 +113,7 @@ def _own_artifacts(report: Path, record: RunRecord) -> tuple[RunArtifact, ...]:
                 content_type="application/json",
                 created_at=at,
                 retain_until=at + kept,
+                state=ArtifactState.SPOOLED if spooled else ArtifactState.STORED,
             )
         )
     return tuple(own)
