@@ -52,7 +52,7 @@ class Report:
             outcome = settles_as(job.record)
             if outcome is not None:
                 await asyncio.to_thread(self._check_claim, job.run, outcome)
-            stored = await self._store(job)
+            stored = await self._reported_by_another(job) or await self._store(job)
             if outcome is not None:
                 await self._settle(job.run, outcome)
             await self.metrics.run_ended(job.record)
@@ -65,6 +65,13 @@ class Report:
             return
         if outcome == "succeeded":
             self.journals.guard(run.run_id, run.generation, run.epoch).check()
+
+    async def _reported_by_another(self, job: ReportInput) -> tuple[RunArtifact, ...]:
+        """Whoever settled the journal has reported what was measured; this run has nothing to add to it."""
+        if job.record.code != "journal_settled":
+            return ()
+        found = [await self.artifacts.existing(job.run.run_id, name) for name in sorted(_OWN)]
+        return tuple(artifact for artifact in found if artifact is not None)
 
     async def _store(self, job: ReportInput) -> tuple[RunArtifact, ...]:
         run_id = job.run.run_id

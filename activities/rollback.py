@@ -127,9 +127,12 @@ class Rollback:
 
 
 def _settled_already(journal: Journal) -> RollbackResult:
-    """A retry after the settlement hears what was measured; any other settlement is not ours to undo."""
+    """A retry after its own settlement hears what was measured; any other settlement is not ours to claim.
+
+    What ``recover`` put back, or a report closed, may long have been changed by the next run.
+    """
     settled = journal.settled
-    if settled is None or settled.outcome != "rolled_back" or journal.rollback is None:
+    if settled is None or settled.by != "rollback" or journal.rollback is None:
         by = settled.by if settled else "somebody else"
         raise OrchestratorError("journal_settled", by=by, run_id=journal.run_id)
     return RollbackResult(

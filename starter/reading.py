@@ -4,7 +4,8 @@
     ended well  -> the workflow's result; no worker is needed
     otherwise   -> the stored report, else the query, else what Temporal says about the end
 
-A report that ended later than the workflow's own claim is a recovery's and wins.
+A report that ended later than the workflow's own claim is a recovery's and wins; so does a recovery that
+the workflow met when it went on.
 """
 
 import asyncio
@@ -168,6 +169,8 @@ class RunReader:
         except TemporalError:  # a result another version wrote
             return self._stored(run) or await self._from_start(run)
         stored = self._stored(run)
+        if stored is not None and record.code == "journal_settled" and stored.code in _RECOVERED:
+            return _as_recovered(record, stored)
         return stored if stored is not None and _later(stored, record) else record
 
     async def _ended_otherwise(self, run: Located) -> RunRecord:
@@ -230,8 +233,19 @@ class RunReader:
         )
 
 
+_RECOVERED: Final = frozenset({"run_recovered", "state_accepted"})
+"""How a recovery ends a run."""
 _EVENTS_BEFORE_A_WORKER: Final = 2
 """Started, and the first workflow task scheduled."""
+
+
+def _as_recovered(record: RunRecord, recovery: RunRecord) -> RunRecord:
+    """The workflow knows what was asked and done, the recovery what was measured in the end."""
+    measured = ("status", "code", "summary", "failure", "rollback", "neighbours", "artifacts", "completed_at")
+    warnings = dict.fromkeys((*record.warnings, *recovery.warnings))
+    return record.model_copy(
+        update={name: getattr(recovery, name) for name in measured} | {"warnings": tuple(warnings)}
+    )
 
 
 def _later(one: RunRecord, other: RunRecord) -> bool:
