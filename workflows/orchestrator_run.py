@@ -220,6 +220,7 @@ class OrchestratorRun(PerformingRun):
         self._epoch = 0
         if self.record.rollback is None or not self.record.rollback.complete:
             raise ended
+        self._ledger.touch(self.record.rollback.files)  # the approved plan starts from these files again
         self._heed_cancel()
 
     async def _patch(self) -> None:
@@ -270,6 +271,7 @@ class OrchestratorRun(PerformingRun):
     async def _roll_back(self, ended: Ended, *, final: bool = True) -> Ended:
         """Put everything back once, and say what was measured."""
         self._begin(StepName.ROLLBACK)
+        self._ledger.change(rollback=None)  # what an earlier, interim rollback measured says nothing now
         job = ports.RollbackInput(run=self._ref, reason=ended.code or ended.status, final=final)
         try:
             done = await self._perform(ports.ROLLBACK, job, heed_cancel=False)

@@ -8,8 +8,10 @@ import pytest
 
 from tests.workflow.scripted_host import GATE, ScriptedHost, failing, finding
 from workflows import ports
+from workflows.errors import OrchestratorError
 from workflows.models.approval import Approval, Verdict
 from workflows.models.policy import Trust
+from workflows.models.record import FileTouched, RollbackOutcome
 from workflows.models.status import RunStatus, StepName
 
 StageOf = Callable[[ScriptedHost], Any]
@@ -179,3 +181,65 @@ async def test_a_later_round_waits_with_everything_put_back(stage_of: StageOf) -
     assert final["status"] == "succeeded"
     assert [job.run.generation for job in host.jobs["patch"]] == [1, 2]
     assert host.jobs["patch"][1].run.epoch == 0
+
+
+async def test_an_interim_rollback_does_not_vouch_for_the_last_one(stage_of: StageOf) -> None:
+    """The final rollback fails: what an earlier round's rollback measured must not settle the run (I4)."""
+    host = ScriptedHost(gate=GATE)
+    crashed = ports.VerifyResult(failure=failing("container_crashed", StepName.VERIFY))
+    host.then("verify", crashed)
+    host.then("analyze", host.answers["analyze"],
+              ports.AnalyzeResult(healthy=False, findings=(finding("requests"),)))  # fmt: skip
+    host.then("build", host.answers["build"], OrchestratorError("image_missing", service="api", image="x"))
+    host.then(
+        "rollback", host.answers["rollback"], OrchestratorError("journal_unreadable", path="j", detail="x")
+    )
+    stage = await stage_of(host)
+    handle = await stage.start(requested_by="dave")
+    for revision in (1, 2):
+        plan = (await stage.until(handle, WAITING, revision=revision)).plan
+        await handle.execute_update("Approve", {"approver": "alice", "plan_digest": plan.digest})
+    final = await handle.result()
+    assert (final["status"], final["code"]) == ("failed", "rollback_incomplete")
+    assert host.calls.count("rollback") == 2
+    assert host.jobs["report"][0].record.rollback is None
+
+
+async def test_a_second_interim_rollback_that_fails_ends_the_run(stage_of: StageOf) -> None:
+    """Nobody is asked to approve a third plan while the second one's changes are still there (I2, I4)."""
+    host = ScriptedHost(gate=GATE)
+    crashed = ports.VerifyResult(failure=failing("container_crashed", StepName.VERIFY))
+    host.then("verify", crashed, crashed)
+    found = [ports.AnalyzeResult(healthy=False, findings=(finding(name),)) for name in ("requests", "redis")]
+    host.then("analyze", host.answers["analyze"], *found)
+    host.then(
+        "rollback", host.answers["rollback"], OrchestratorError("journal_unreadable", path="j", detail="x")
+    )
+    stage = await stage_of(host)
+    handle = await stage.start(requested_by="dave")
+    for revision in (1, 2):
+        plan = (await stage.until(handle, WAITING, revision=revision)).plan
+        await handle.execute_update("Approve", {"approver": "alice", "plan_digest": plan.digest})
+    final = await handle.result()
+    assert (final["status"], final["code"]) == ("failed", "rollback_incomplete")
+    assert host.calls.count("rollback") == 2
+
+
+async def test_files_put_back_before_a_wait_are_not_told_as_changed(stage_of: StageOf) -> None:
+    """A run that is rejected in round two has every file as it was, and its record says so."""
+    host = ScriptedHost(gate=GATE)
+    host.then("verify", ports.VerifyResult(failure=failing("container_crashed", StepName.VERIFY)))
+    host.then("analyze", host.answers["analyze"],
+              ports.AnalyzeResult(healthy=False, findings=(finding("requests"),)))  # fmt: skip
+    back = FileTouched(path="api/requirements.txt", before="b" * 64, after="b" * 64)
+    outcome = RollbackOutcome(complete=True, state="as before", files=(back,))
+    host.then("rollback", ports.RollbackResult(outcome=outcome))
+    stage = await stage_of(host)
+    handle = await stage.start(requested_by="dave")
+    plan = (await stage.until(handle, WAITING)).plan
+    await handle.execute_update("Approve", {"approver": "alice", "plan_digest": plan.digest})
+    await stage.until(handle, WAITING, revision=2)
+    await handle.execute_update("Reject", {"approver": "alice", "reason": "no"})
+    final = await handle.result()
+    assert final["status"] == "rejected"
+    assert [(f["before"], f["after"]) for f in final["files_touched"]] == [("b" * 64, "b" * 64)]
