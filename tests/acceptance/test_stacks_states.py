@@ -75,7 +75,8 @@ def test_absent_a_failure_leads_back_to_absent(compose_project: ComposeFactory, 
     shop = shop_with_api(compose_project, "humanize")
     rule(shop, operator, *NEVER_HEALTHY, wait=6)
     before = stand(shop)
-    assert not (before.replicas or before.images or before.networks or before.volumes)
+    made = [*before.replicas, *before.images, *before.networks, *before.volumes]
+    assert made == []
 
     ran = operator.run_local(shop.directory, "add humanize to api")
 
