@@ -91,6 +91,7 @@ async def test_a_container_that_does_not_run_is_a_result():
 @pytest.mark.parametrize(
     ("pid", "container_id", "says"),
     [(os.getpid(), "f" * 64, "not visible to the worker"), (2**22 + 1, "", "cannot be reached")],
+    ids=["another process", "no process"],
 )
 async def test_a_namespace_that_is_not_the_containers_is_refused(pid: int, container_id: str, says: str):
     """In a worker container the same process id may be somebody else."""
