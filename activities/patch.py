@@ -25,6 +25,7 @@ from activities.adapters.heartbeat import beating
 from activities.adapters.journal import Guard, Journal, JournalEntry, JournalStore
 from activities.adapters.masking import Masking
 from activities.adapters.neighbour_proof import NeighbourProver
+from activities.adapters.process import uninterrupted
 from activities.adapters.project_resources import ProjectResources
 from activities.adapters.redaction import Redactor
 from activities.adapters.state_dir import PlanStore
@@ -100,11 +101,13 @@ class Patch:
             journal = await asyncio.to_thread(self._existing_journal, job)
             changes = await asyncio.to_thread(self._prepare, job, journal, workspace)
             if journal is None:
-                journal = await asyncio.to_thread(self.journals.open, await self._new_journal(job))
+                new = await self._new_journal(job)
+                journal = await uninterrupted(asyncio.to_thread(self.journals.open, new))
             guard = self.journals.guard(job.run.run_id, job.run.generation, job.run.epoch)
             redactor = await self.masking.redactor(job.target) if changes else Redactor()
             before, warnings = await self._diff_before(job, changes, redactor)
-            await asyncio.to_thread(self._write, guard, workspace, changes)
+            # cancelled, a thread writes on: the lock must not be let go before it has ended
+            await uninterrupted(asyncio.to_thread(self._write, guard, workspace, changes))
             after = await self._diff_after(job, changes, redactor)
             return PatchResult(
                 epoch=guard.epoch,

@@ -22,7 +22,7 @@ from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.heartbeat import beating
 from activities.adapters.journal import Guard, Journal, JournalStore
 from activities.adapters.masking import Masking
-from activities.adapters.process import ChildRegistry
+from activities.adapters.process import ChildRegistry, uninterrupted
 from activities.adapters.project_resources import DaemonRefused, ProjectResources, refusal
 from activities.restoring.files import restore_files
 from activities.restoring.measuring import Measuring
@@ -106,7 +106,7 @@ class Rollback:
     async def _restore_and_measure(
         self, journal: Journal, guard: Guard, children: ChildRegistry, story: Story
     ) -> tuple[RollbackOutcome, NeighbourProof | None]:
-        files = await asyncio.to_thread(restore_files, journal, guard, story)
+        files = await uninterrupted(asyncio.to_thread(restore_files, journal, guard, story))
         restorer = ServiceRestorer(
             self.docker, self.compose, self.resources, children, guard.check(), guard, story
         )

@@ -118,6 +118,16 @@ class DockerClient:
         endpoint = await self.endpoint()
         return await asyncio.to_thread(self.ask_here, endpoint, question, timeout_seconds)
 
+    async def change(
+        self, order: Callable[[docker.APIClient], T], timeout_seconds: float = CALL_SECONDS
+    ) -> T:
+        """Like ``ask``, for what changes something: once begun it is waited for, also when cancelled.
+
+        A thread cannot be called back. Left alone it would go on changing things after its step let go
+        of the project's lock (I7).
+        """
+        return await process.uninterrupted(self.ask(order, timeout_seconds))
+
     def ask_here(
         self, endpoint: Endpoint, question: Callable[[docker.APIClient], T], timeout_seconds: float
     ) -> T:

@@ -158,7 +158,7 @@ class DockerEngine(DockerImages, DockerEvents):
         Raises:
             NotFound: it is gone.
         """
-        await self.client.ask(lambda api: api.start(container_id))
+        await self.client.change(lambda api: api.start(container_id))
 
     async def rename(self, container_id: str, name: str) -> None:
         """Give a container back the name that a killed ``up`` took away (COMPOSE fact 4)."""
@@ -190,7 +190,7 @@ class DockerEngine(DockerImages, DockerEvents):
             with suppress(NotFound):
                 change(api)
 
-        await self.client.ask(attempt, timeout_seconds)
+        await self.client.change(attempt, timeout_seconds)
 
     async def _inspect(self, container_id: str) -> Inspect | None:
         return await self.client.ask(lambda api: _inspected(api, container_id))

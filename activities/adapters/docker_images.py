@@ -43,7 +43,7 @@ class DockerImages:
             ImageNotFound: the image is gone.
         """
         repository, tag = split_reference(ref)
-        await self.client.ask(lambda api: api.tag(image_id, repository, tag))
+        await self.client.change(lambda api: api.tag(image_id, repository, tag))
 
     async def untag(self, ref: str) -> None:
         """Take a reference away; the image goes with its last one, but never from under a container.
@@ -51,7 +51,7 @@ class DockerImages:
         Where only a stopped container still needs the image, its last reference stays too: Docker would
         not untag but delete.
         """
-        await self.client.ask(lambda api: _untag(api, ref))
+        await self.client.change(lambda api: _untag(api, ref))
 
     async def images_built(self, project: str, service: str) -> tuple[str, ...]:
         """Ids of the images that Compose built for a service, with a name or without, sorted."""
@@ -78,7 +78,7 @@ class DockerImages:
                 return False
             return True
 
-        return await self.client.ask(remove)
+        return await self.client.change(remove)
 
     async def hold_image(
         self, image_id: str, *, run_id: str, project: str, service: str, role: str = "previous"
@@ -120,7 +120,7 @@ class DockerImages:
                     api.remove_container(name, force=True)
                     create(api, volumes)
 
-        return await self.client.ask(hold)
+        return await self.client.change(hold)
 
     async def holds(self) -> frozenset[str]:
         """Run ids that hold an image on this daemon."""
@@ -145,7 +145,7 @@ class DockerImages:
                     if ref.startswith(f"{HELD_REPOSITORY}:{run_id}"):  # every role of this run
                         _untag(api, ref)
 
-        await self.client.ask(release)
+        await self.client.change(release)
 
 
 def _facts(api: docker.APIClient, ref: str) -> facts.ImageFacts:

@@ -21,6 +21,8 @@ class EvidenceLog:
     """Sees the masked output too."""
     artifact: RunArtifact | None = None
     """Set once closed."""
+    _closed: bool = False
+    """A thread may still bring output: the file's descriptor can be another file's by then."""
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
@@ -42,11 +44,12 @@ class EvidenceLog:
         if self.artifact is None:
             with self._lock:
                 self._put(self._stream.finish())
+                self._closed = True
             self.artifact = await self.writer.close()
         return self.artifact
 
     def _put(self, masked: bytes) -> None:
-        if masked:
+        if masked and not self._closed:
             self.writer.write(masked)
             self.listener(masked)
 

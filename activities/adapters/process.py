@@ -95,18 +95,11 @@ async def stream(
         CancelledError: as usual; like after a timeout, every process of the command is gone by then.
     """
     token = secrets.token_hex(16)
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-I", "-S", child_guard.__file__, str(GRACE_SECONDS), *argv),
-        cwd=cwd,
-        env={**env, MARKER: token},
-        stdin=PIPE,  # never written: its end tells the guard that the worker is gone
-        stdout=PIPE,
-        stderr=STDOUT,
-        start_new_session=True,
-    )
-    record = children.record(process.pid, token)
+    process = await _guarded(argv, cwd, env, token)
+    record: Path | None = None
     pump = asyncio.create_task(_pump(process, sink))
     try:
+        record = children.record(process.pid, token)
         async with asyncio.timeout(timeout_seconds):
             await asyncio.shield(pump)  # cancelled, it still takes the command's last words
             return await process.wait()
@@ -115,9 +108,27 @@ async def stream(
         raise
     finally:
         _close_pipes(process)
-        children.clear(record)
+        if record is not None:
+            children.clear(record)
         if process.stdin is not None:  # an open end would outlive the event loop
             process.stdin.close()
+
+
+async def _guarded(argv: Sequence[str], cwd: str | None, env: Mapping[str, str], token: str) -> Process:
+    """Start the guard that starts the command; a cancellation meanwhile leaves nothing running."""
+    try:
+        return await asyncio.create_subprocess_exec(
+            *(sys.executable, "-I", "-S", child_guard.__file__, str(GRACE_SECONDS), *argv),
+            cwd=cwd,
+            env={**env, MARKER: token},
+            stdin=PIPE,  # never written: its end tells the guard that the worker is gone
+            stdout=PIPE,
+            stderr=STDOUT,
+            start_new_session=True,
+        )
+    except BaseException:
+        await uninterrupted(end(token))  # asyncio kills the guard alone, which may have begun already
+        raise
 
 
 def _close_pipes(process: Process) -> None:
@@ -167,11 +178,21 @@ async def _gone(token: str, within_seconds: float) -> bool:
 
 
 async def uninterrupted(awaitable: Awaitable[T]) -> T:
-    """Await something that must not be left half done, however often the caller is cancelled."""
+    """Await something that must not be left half done, however often the caller is cancelled.
+
+    Raises:
+        CancelledError: it is done; the caller was cancelled meanwhile, and hears of it only now.
+    """
     task = asyncio.ensure_future(awaitable)
+    cancelled: asyncio.CancelledError | None = None
     while not task.done():
-        with suppress(asyncio.CancelledError):
+        try:
             await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None and not task.cancelled():
+        task.exception()  # told or not, the cancellation goes first
+        raise cancelled
     return task.result()
 
 

@@ -44,11 +44,11 @@ class ProjectResources:
 
     async def remove_network(self, name: str) -> bool:
         """Remove a network; False where a container uses it. Fine where it is gone."""
-        return await self.client.ask(lambda api: _removed(lambda: api.remove_network(name)))
+        return await self.client.change(lambda api: _removed(lambda: api.remove_network(name)))
 
     async def remove_volume(self, name: str) -> bool:
         """Remove a volume; False where a container uses it. Fine where it is gone."""
-        return await self.client.ask(lambda api: _removed(lambda: api.remove_volume(name)))
+        return await self.client.change(lambda api: _removed(lambda: api.remove_volume(name)))
 
 
 def _removed(remove: Callable[[], object]) -> bool:

@@ -10,7 +10,7 @@ from pathlib import Path
 import docker
 import pytest
 
-from activities.adapters.workspace import Workspace
+from activities.adapters.workspace import FileImage, Workspace
 from tests.conftest import ComposeFactory
 from tests.integration.state_rig import COMPOSE, FILES, RUN, Rig
 from workflows.errors import OrchestratorError
@@ -142,6 +142,30 @@ async def test_a_patch_that_died_between_two_files_is_finished(
     outcome = (await rig.rollback()).outcome
     assert outcome.complete
     assert rig.bytes_of("api/Dockerfile") == dockerfile
+
+
+async def test_a_cancelled_patch_keeps_the_lock_until_its_last_write_has_ended(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rollback that follows at once must not be overtaken by the write of a thread (I4, I7)."""
+    plan, begun, write = rig.plan({REQUIREMENTS: AFTER}), asyncio.Event(), Workspace.write_atomic
+    loop = asyncio.get_running_loop()
+
+    def slow(self: Workspace, path: str, image: FileImage, expect: str | None) -> None:
+        loop.call_soon_threadsafe(begun.set)
+        time.sleep(1.0)
+        write(self, path, image, expect)
+
+    monkeypatch.setattr(Workspace, "write_atomic", slow)
+    patch = asyncio.create_task(rig.patch(plan))
+    await begun.wait()
+    patch.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await patch
+    monkeypatch.setattr(Workspace, "write_atomic", write)
+    assert (await rig.rollback()).outcome.complete
+    await asyncio.sleep(1.5)
+    assert rig.bytes_of(REQUIREMENTS) == BEFORE
 
 
 async def test_a_later_round_is_cumulative_against_the_originals(rig: Rig) -> None:

@@ -212,6 +212,74 @@ async def test_the_next_attempt_ends_what_even_the_guard_left(tmp_path: Path):
     assert left_in(tmp_path) == []
 
 
+async def test_a_command_that_cannot_be_recorded_does_not_run_on(tmp_path: Path):
+    """A later attempt could not find it: the state directory's disk is full, say."""
+    marker = unique("unrecorded")
+    blocked = tmp_path / "children"
+    blocked.write_text("a file where the directory should be")
+    code = "import time; print('ready', flush=True); time.sleep(60)"
+    with pytest.raises(OSError, match="children"):
+        await stream(
+            [sys.executable, "-c", code],
+            env={**ENV, "WHO": marker},
+            sink=lambda _: None,
+            children=ChildRegistry(blocked, "run"),
+        )
+    assert running(marker) == []
+
+
+async def test_a_cancellation_while_the_command_is_started_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    """asyncio kills the one process it knows, the guard; what that one has started must go too."""
+    marker, started = unique("starting"), asyncio.create_subprocess_exec
+
+    async def slow(*argv: str, **options: object) -> asyncio.subprocess.Process:
+        begun = await started(*argv, **options)  # type: ignore[arg-type]
+        await asyncio.to_thread(wait_until, lambda: len(running(marker)) > 1)
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            begun.kill()
+            raise
+        return begun
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", slow)
+    task = asyncio.create_task(
+        stream(
+            [sys.executable, "-c", "import time; time.sleep(60)"],
+            env={**ENV, "WHO": marker},
+            sink=lambda _: None,
+            children=ChildRegistry(tmp_path, "run"),
+        )
+    )
+    await asyncio.to_thread(wait_until, lambda: len(running(marker)) > 1)
+    await asyncio.sleep(0.1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert running(marker) == []
+
+
+async def test_what_must_not_be_interrupted_ends_before_the_cancellation_is_heard():
+    """A thread cannot be called back: its step keeps the lock until it has ended, and is cancelled then."""
+    ended: list[str] = []
+
+    async def hold() -> None:
+        try:
+            await process.uninterrupted(asyncio.to_thread(lambda: (time.sleep(0.4), ended.append("thread"))))
+            ended.append("went on")
+        finally:
+            ended.append("lock released")
+
+    task = asyncio.create_task(hold())
+    await asyncio.sleep(0.1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert ended == ["thread", "lock released"]
+
+
 async def test_records_of_strangers_are_not_acted_on(tmp_path: Path):
     """A recycled process id, another boot or a damaged record never kills anybody."""
     bystander = sleeper()
