@@ -14,6 +14,7 @@ from temporalio import activity
 
 from activities.adapters.artifact_store import ArtifactStore, artifact_name
 from activities.adapters.docker_engine import DockerEngine
+from activities.adapters.heartbeat import beating
 from activities.adapters.http_probe import HttpProber
 from activities.adapters.masking import Masking
 from activities.adapters.redaction import Redactor
@@ -31,6 +32,8 @@ from workflows.standing import standing
 
 _LOG_LINES = 2000
 _BUILD_LOG_BYTES = 2 * 1024 * 1024
+_TEXT_CHARACTERS = 4 * 1024 * 1024
+"""Of each text; the last lines of a log can be long ones."""
 _STARTING_SECONDS = 15.0
 
 
@@ -51,6 +54,10 @@ class Analyze:
             OrchestratorError: ``docker_unavailable``, or ``no_safe_fix`` for an instruction without a
                 file it could change.
         """
+        async with beating("analyze"):
+            return await self._analyze(job)
+
+    async def _analyze(self, job: AnalyzeInput) -> AnalyzeResult:
         redactor = await self.masking.redactor(job.target)
         containers = await self._settled_containers(job)
         asked_to_repair = job.failure is None and job.intent.kind is IntentKind.REPAIR
@@ -78,7 +85,6 @@ class Analyze:
             broken = standing(containers, wanted=job.target.scale, now=datetime.now(UTC)).broken
             if job.failure is not None or not starting or broken:
                 break
-            _beat("waiting for the health check's first answer")
             await asyncio.sleep(0.5)
         return containers
 
@@ -111,7 +117,7 @@ class Analyze:
         first = containers[0] if containers else None
         return Evidence(
             service=job.target.service,
-            sources=tuple(SourceText(s.name, redactor.text(s.text), s.phase) for s in sources),
+            sources=await asyncio.to_thread(_masked, sources, redactor),
             container=_facts(first, redactor) if first else ContainerFacts(),
             workspace=Path(job.target.workspace),
             context=Path(build.context) if build else None,
@@ -180,6 +186,13 @@ def _acted_on(finding: Finding, known: Sequence[Finding]) -> bool:
     return any((earlier.kind, earlier.names, earlier.target) == same for earlier in known)
 
 
-def _beat(text: str) -> None:
-    if activity.in_activity():
-        activity.heartbeat(text)
+def _masked(sources: Sequence[SourceText], redactor: Redactor) -> tuple[SourceText, ...]:
+    """Blocking: a long log takes seconds."""
+    return tuple(SourceText(s.name, redactor.text(_end_of(s.text)), s.phase) for s in sources)
+
+
+def _end_of(text: str) -> str:
+    """Whole lines only: half a secret would not be recognized."""
+    if len(text) <= _TEXT_CHARACTERS:
+        return text
+    return text[-_TEXT_CHARACTERS:].partition("\n")[2]

@@ -8,6 +8,7 @@ nothing, so a retry simply measures again. An unhealthy service is a result, not
 """
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from temporalio import activity
@@ -43,6 +44,8 @@ class Probes:
 
     began: float = field(default_factory=time.monotonic)
     ends: dict[str, tuple[ProbeResult, ProbeResult]] = field(default_factory=dict)
+    status: Callable[[], str] = lambda: "begins"
+    """Where the verification stands, masked."""
 
     def line(self, result: ProbeResult) -> str:
         """Take note of a result; returns its line for the log."""
@@ -83,7 +86,12 @@ class Verify:
         Raises:
             OrchestratorError: ``journal_missing``, ``docker_unavailable``, ``compose_invalid``.
         """
-        run, probes = job.run, Probes()
+        probes = Probes()
+        async with beating(lambda: f"verify: {probes.status()}"):
+            return await self._verify(job, probes)
+
+    async def _verify(self, job: VerifyInput, probes: Probes) -> VerifyResult:
+        run = job.run
         journal = self.journals.read(run.run_id, run.generation)
         redactor = await self.masking.redactor(job.target)
         log = EvidenceLog(self.artifacts.open(run.run_id, artifact_name("verify.log", run.round)), redactor)
@@ -95,7 +103,8 @@ class Verify:
             known=frozenset(container.id for container in journal.snapshot.containers),
             report=lambda result: log.say(probes.line(result)),
         )
-        async with beating(lambda: redactor.text(f"verify: {watch.status}")), closing(log):
+        probes.status = lambda: redactor.text(watch.status)
+        async with closing(log):
             failure = await self._judge(job, watch, log)
             proof = await NeighbourProver(self.docker, self.compose).prove(journal)
         artifacts = (await log.close(), await self._store(job, proof))

@@ -1,11 +1,16 @@
 """Long steps tell Temporal that they are alive."""
 
 import asyncio
+from types import SimpleNamespace
+from typing import Any
 
+import pytest
 from temporalio.testing import ActivityEnvironment
 
 from activities.adapters import heartbeat
 from activities.adapters.heartbeat import beating
+from activities.analyze import Analyze
+from activities.verify import Verify
 
 
 async def test_a_silent_step_still_beats(monkeypatch):
@@ -32,3 +37,31 @@ async def test_outside_an_activity_nobody_is_told():
     """The same code runs from ``recover``."""
     async with beating("busy"):
         await asyncio.sleep(0)
+
+
+class SlowHost:
+    """Every part of a step in one: Docker and Compose take their time and then fail."""
+
+    def read(self, *_: object) -> None:
+        """A journal."""
+
+    async def redactor(self, _target: object) -> None:
+        """What must be masked."""
+        await asyncio.sleep(0.5)
+        raise TimeoutError("enough seen")
+
+
+@pytest.mark.parametrize("step", ["analyze", "verify"])
+async def test_steps_beat_before_they_know_anything(monkeypatch: pytest.MonkeyPatch, step: str):
+    """Gathering what must be masked asks Docker and Compose; on a busy host that takes its time."""
+    monkeypatch.setattr(heartbeat, "BEAT_SECONDS", 0.05)
+    beats: list[str] = []
+    environment = ActivityEnvironment()
+    environment.on_heartbeat = lambda *details: beats.append(str(details[0]))
+    host: Any = SlowHost()
+    steps = {"analyze": Analyze(*[host] * 4).analyze, "verify": Verify(*[host] * 6).verify}
+    job = SimpleNamespace(run=SimpleNamespace(run_id="r", generation=1), target=None)
+    with pytest.raises(TimeoutError, match="enough seen"):
+        await environment.run(steps[step], job)
+    assert len(beats) > 4
+    assert beats[0].startswith(step)
