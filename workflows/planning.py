@@ -42,6 +42,7 @@ _PIN = re.compile(
     r"(?: (?:to|at) (?:version )?| ?(?=[=<>~!]=?))(?P<version>.+?)(?: (?:in|for|of|on) (?P<late>.+))?",
     re.IGNORECASE,
 )
+_SECOND_JOB = re.compile(r"[;|&]|\$[({]")
 _ARTICLE = re.compile(r"^(?:the|a|an|missing|new|required)\s+", re.IGNORECASE)
 _SYSTEM = r"(?:system|apt|debian|os|native)"
 _PACKAGE_NOUN = r"(?:package|dependency|library|module|requirement)"
@@ -128,7 +129,7 @@ def parse_instruction(
         OrchestratorError: ``unsupported_instruction`` or ``ambiguous_service``.
     """
     choice = _choice(services, service, buildable)
-    sentence = _plain(text)
+    sentence = _one_sentence(text)
     for pattern, read in ((_REPAIR, _repair), (_RERUN, _rerun), (_ADD, _add), (_PIN, _pin)):
         if match := pattern.fullmatch(sentence):
             return read(match, choice)
@@ -211,6 +212,19 @@ def _one_package(spec: PackageSpec | None, what: str) -> PackageSpec:
     if spec is None or spec.name.lower() in _NO_NAMES:
         raise _unsupported(f"{_shown(what)} is not the name of one package")
     return spec
+
+
+def _one_sentence(text: str) -> str:
+    """The plain sentence; what could hide a second job, or something else than it shows, is refused.
+
+    A repair does not read every word, so ``repair api; restart store`` must not end as half of what it says.
+    """
+    if hidden := next((c for c in text if not (c.isprintable() or c.isspace())), None):
+        raise _unsupported(f"it holds the invisible character U+{ord(hidden):04X}")
+    sentence = _plain(text)
+    if second := _SECOND_JOB.search(sentence):
+        raise _unsupported(f"{second[0]!r} is not understood; one run takes one plain sentence")
+    return sentence
 
 
 def _plain(text: str) -> str:

@@ -97,6 +97,13 @@ def test_sentences_are_understood(
         "restart everything",
         "repair everything",
         "restart all services",
+        "repair api; rm -rf /",
+        "repair api; restart store",
+        "fix api && reboot",
+        "repair $(hostname) api",
+        "repair api | sh",
+        "repair \x1b[2Japi",
+        "repair \u202eapi",
         "??",
     ],
 )
