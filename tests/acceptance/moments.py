@@ -59,10 +59,23 @@ def ended(operator: Operator, run: str, seconds: float = 120) -> RunRecord:
     return record
 
 
+def await_two_containers(shop: ComposeSandbox, seconds: float = 90) -> None:
+    """Compose has made the new container and waits for the old one to stop.
+
+    Raises:
+        AssertionError: that never happened.
+    """
+    deadline = time.monotonic() + seconds
+    while len(shop.containers("api")) != 2:
+        assert time.monotonic() < deadline, "there never were two containers"
+        time.sleep(0.02)
+
+
 def journals(operator: Operator) -> list[dict[str, Any]]:
-    """Every journal of the state directory, as it is on disk."""
+    """Every journal of the state directory, as it is on disk; not those that were never opened."""
     paths = sorted((operator.state / "journals").glob("*/journal.json"))
-    return [json.loads(path.read_text()) for path in paths]
+    found = [json.loads(path.read_text()) for path in paths]
+    return [journal for journal in found if "never_opened" not in journal]
 
 
 def held(engine: docker.DockerClient, run: str) -> list[str]:

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from tests.acceptance.moments import Before, ended, held, journals, start
+from tests.acceptance.moments import Before, await_two_containers, ended, held, journals, start
 from tests.acceptance.operator import Operator, artifact_text, check_artifacts
 from tests.acceptance.processes import await_none, await_processes, processes
 from tests.acceptance.slow_stacks import ADD_HUMANIZE, slow_shop, unique_sleep
@@ -22,14 +22,6 @@ ROLES = "approvals:\n  trust: unsigned\nroles:\n  release: [ann]\n"
 def builds(shop: ComposeSandbox) -> dict[int, str]:
     """The processes of this project's ``docker compose build``: guard, docker and the plugin."""
     return {pid: command for pid, command in processes(shop.name).items() if " build api" in command}
-
-
-def await_two_containers(shop: ComposeSandbox) -> None:
-    """Compose has made the new container and waits for the old one to stop."""
-    deadline = time.monotonic() + 60
-    while len(shop.containers("api")) != 2:
-        assert time.monotonic() < deadline, "there never were two containers"
-        time.sleep(0.02)
 
 
 def assert_as_before(shop: ComposeSandbox, before: Before, record: RunRecord) -> None:

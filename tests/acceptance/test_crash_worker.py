@@ -1,14 +1,13 @@
 """Crash: SIGKILL of the worker and its whole tree, then a new one on the same state directory (I4)."""
 
 import json
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import NamedTuple
 
 import pytest
 
-from tests.acceptance.moments import ended, held, journals, start
+from tests.acceptance.moments import await_two_containers, ended, held, journals, start
 from tests.acceptance.operator import Operator, check_artifacts
 from tests.acceptance.processes import await_none, await_processes
 from tests.acceptance.slow_stacks import ADD_HUMANIZE, slow_shop, unique_sleep
@@ -38,10 +37,7 @@ def in_build(operator: Operator, run: str, shop: ComposeSandbox, sleep: str) -> 
 def in_restart(operator: Operator, run: str, shop: ComposeSandbox, sleep: str) -> None:
     """Compose has made the new container and waits for the old one to stop."""
     await_processes(f"sleep {sleep}")
-    deadline = time.monotonic() + 60
-    while len(shop.containers("api")) != 2:
-        assert time.monotonic() < deadline, "there never were two containers"
-        time.sleep(0.02)
+    await_two_containers(shop)
 
 
 def in_verify(operator: Operator, run: str, shop: ComposeSandbox, sleep: str) -> None:
