@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from temporalio import activity
 
 from activities.adapters.artifact_store import ArtifactStore, artifact_name
+from activities.adapters.compose_runner import ComposeRunner
+from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.policy_file import PolicySource
 from activities.adapters.redaction import Redactor
 from activities.adapters.state_dir import PlanStore
@@ -16,6 +18,7 @@ from workflows.errors import OrchestratorError
 from workflows.models.approval import Approval
 from workflows.models.base import Model
 from workflows.models.policy import ApprovalGate
+from workflows.models.target import Target
 
 
 class ApprovalRecord(Model):
@@ -35,11 +38,38 @@ class Revalidate:
 
     policies: PolicySource
     plans: PlanStore
+    docker: DockerEngine
+    compose: ComposeRunner
 
     @activity.defn(name=ports.REVALIDATE.name)
     async def revalidate(self, job: ports.RevalidateInput) -> ports.RevalidateResult:
-        """What no longer holds; nothing means that no earlier step need run again."""
-        return ports.RevalidateResult(drift=await asyncio.to_thread(self._drift, job))
+        """What no longer holds; nothing means that no earlier step need run again.
+
+        Raises:
+            OrchestratorError: ``docker_unavailable``, ``compose_invalid``.
+        """
+        drift = await asyncio.to_thread(self._drift, job)
+        return ports.RevalidateResult(drift=(*drift, *await self._deployment(job.target)))
+
+    async def _deployment(self, target: Target) -> tuple[str, ...]:
+        """An approval may come days later: the restart must not ship an edit, nor undo a scaling (I2, I3)."""
+        containers = await self.docker.containers(target.project.name, target.service)
+        found = []
+        if {container.config_hash for container in containers} - {target.config_hash}:
+            found.append(f"{target.service} was deployed with another compose configuration")
+        elif not await self._configured_as(target):
+            found.append(f"the compose configuration of {target.service} was edited")
+        replicas = len({container.number for container in containers})
+        if replicas not in {0, target.scale}:
+            found.append(f"{target.service} was scaled from {target.scale} to {replicas}")
+        return tuple(found)
+
+    async def _configured_as(self, target: Target) -> bool:
+        """Whichever of Compose's two hashes preflight took (``env_file``)."""
+        project, service = target.project, target.service
+        if await self.compose.config_hash(project, service) == target.config_hash:
+            return True
+        return await self.compose.resolved_config_hash(project, service) == target.config_hash
 
     def _drift(self, job: ports.RevalidateInput) -> tuple[str, ...]:
         return (*self._policy(job.policy_digest), *_files(job), *self._stored_plan(job))

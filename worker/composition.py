@@ -147,7 +147,9 @@ def bind(on: Adapters, host: str, task_queue: str) -> dict[str, Activity]:
             engine=on.engine, prober=on.prober, artifacts=on.artifacts, masking=on.masking
         ).analyze,
         ports.PLAN.name: Plan(plans=plans, **stored).plan,
-        ports.REVALIDATE.name: Revalidate(policies=on.policies, plans=plans).revalidate,
+        ports.REVALIDATE.name: Revalidate(
+            policies=on.policies, plans=plans, docker=on.engine, compose=on.compose
+        ).revalidate,
         ports.RECORD_APPROVALS.name: RecordApprovals(artifacts=on.artifacts).record_approvals,
         ports.PATCH.name: Patch(
             plans=plans,

@@ -17,6 +17,9 @@ with workflow.unsafe.imports_passed_through():
     from workflows.models.status import RunStatus, StepName, StepStatus
     from workflows.start_input import TakesOneRequest
 
+_REFUSALS_ON_RECORD = 100
+"""A flood of attempts must not make the record too large for Temporal: the run could not end any more."""
+
 
 class RunView(TakesOneRequest):
     """The run's record, and everybody's view of it."""
@@ -122,6 +125,12 @@ class RunView(TakesOneRequest):
         return self.record.status.terminal
 
     def _enter(self, judged: Approval) -> Approval:
+        refused = sum(attempt.verdict is Verdict.REFUSED for attempt in self.record.approvals)
+        if judged.verdict is Verdict.REFUSED and refused >= _REFUSALS_ON_RECORD:
+            self._ledger.warn(
+                (f"more than {_REFUSALS_ON_RECORD} attempts to approve or reject were refused",)
+            )
+            return judged
         self._ledger.change(approvals=(*self.record.approvals, judged))
         return judged
 

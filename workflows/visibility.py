@@ -92,6 +92,7 @@ def mm_state(record: RunRecord) -> str:
 MM_STATE: Final = SearchAttributeKey.for_keyword("mm_state")
 MM_OWNER_TYPE: Final = SearchAttributeKey.for_keyword("mm_owner_type")
 MM_OWNER_ID: Final = SearchAttributeKey.for_keyword("mm_owner_id")
+_KEYWORD_CHARACTERS: Final = 255  # what visibility on SQL holds
 MM_ENTRY: Final = SearchAttributeKey.for_keyword("mm_entry")
 
 
@@ -101,7 +102,7 @@ def search_attributes(record: RunRecord) -> list[SearchAttributeUpdate[str]]:
     return [
         MM_STATE.value_set(mm_state(record)),
         MM_OWNER_TYPE.value_set("user" if owner else "system"),
-        MM_OWNER_ID.value_set(owner or "system"),
+        MM_OWNER_ID.value_set((owner or "system")[:_KEYWORD_CHARACTERS]),
         MM_ENTRY.value_set("orchestrator"),
     ]
 

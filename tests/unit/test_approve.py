@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -25,6 +26,18 @@ DIFF = b"--- a/requirements.txt\n+++ b/requirements.txt\n@@ -1 +1,2 @@\n flask\n
 POLICY = "projects:\n  shop:\n    workspace: {dir}\n"
 
 
+class Undeployed:
+    """No container yet, and the compose file as it was; what really drifts is measured on real parts."""
+
+    async def containers(self, *_: str) -> tuple[()]:
+        """Docker's part."""
+        return ()
+
+    async def config_hash(self, *_: object) -> str:
+        """Compose's part."""
+        return ""
+
+
 @dataclass(frozen=True)
 class Waiting:
     """A plan that waits, and everything it was made from."""
@@ -41,7 +54,8 @@ class Waiting:
         target = Target(
             project=call, service="api", image="shop-api", workspace=str(self.workspace), allow=("*.txt",)
         )
-        step = Revalidate(PolicySource(path=self.policy), PlanStore(self.state))
+        host: Any = Undeployed()
+        step = Revalidate(PolicySource(path=self.policy), PlanStore(self.state), host, host)
         job = RevalidateInput(run=RUN, target=target, plan=self.plan, policy_digest=self.pinned)
         return (await step.revalidate(job)).drift
 

@@ -1,5 +1,6 @@
 """The approval gate in a running workflow (SPEC User Story 3, invariant I2)."""
 
+import json
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -243,3 +244,21 @@ async def test_files_put_back_before_a_wait_are_not_told_as_changed(stage_of: St
     final = await handle.result()
     assert final["status"] == "rejected"
     assert [(f["before"], f["after"]) for f in final["files_touched"]] == [("b" * 64, "b" * 64)]
+
+
+async def test_a_flood_of_refused_attempts_cannot_stop_the_run(stage_of: StageOf) -> None:
+    """The first hundred are on record, the rest is counted out; an approval still gets through (I4)."""
+    stage = await stage_of(ScriptedHost(gate=GATE))
+    handle = await stage.start(requested_by="dave")
+    record = await stage.until(handle, WAITING)
+    noise = {"approver": "m" * 9000, "plan_digest": "\x00" * 9000, "comment": "\x00" * 9000}
+    for _ in range(130):
+        await handle.signal("Approve", noise)
+    answer = await handle.execute_update("Approve", noise)
+    assert answer["code"] == "approver_unknown"
+    await handle.execute_update("Approve", {"approver": "alice", "plan_digest": record.plan.digest})
+    final = await handle.result()
+    assert final["status"] == "succeeded"
+    assert [a["verdict"] for a in final["approvals"]] == ["refused"] * 100 + ["approved"]
+    assert "more than 100 attempts to approve or reject were refused" in final["warnings"]
+    assert len(json.dumps(final)) < 1024 * 1024

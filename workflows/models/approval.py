@@ -9,12 +9,18 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict
 from workflows.models.base import Model
 
 
-def _as_text(value: object) -> str | None:
-    return None if value is None else str(value)[:8192]
+def _text(limit: int) -> BeforeValidator:
+    return BeforeValidator(lambda value: None if value is None else str(value)[:limit])
 
 
-LenientText = Annotated[str | None, BeforeValidator(_as_text)]
+LenientText = Annotated[str | None, _text(8192)]
 """Temporal drops a malformed signal silently, so anything is read as text and refused on record."""
+
+Name = Annotated[str | None, _text(300)]
+"""Longer than any identity or digest can be, so that what was cut can match none."""
+
+Words = Annotated[str | None, _text(1000)]
+"""Every attempt goes on record, and the record must fit into one message of Temporal's."""
 
 
 class Approve(BaseModel):
@@ -23,9 +29,9 @@ class Approve(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     token: LenientText = None
-    approver: LenientText = None
-    plan_digest: LenientText = None
-    comment: LenientText = None
+    approver: Name = None
+    plan_digest: Name = None
+    comment: Words = None
 
 
 class Reject(BaseModel):
@@ -34,8 +40,8 @@ class Reject(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     token: LenientText = None
-    approver: LenientText = None
-    reason: LenientText = None
+    approver: Name = None
+    reason: Words = None
 
 
 class Verdict(StrEnum):
