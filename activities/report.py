@@ -129,12 +129,13 @@ def settles_as(record: RunRecord) -> str | None:
 
 def commit_message(record: RunRecord) -> str:
     """Suggested text for committing the repair, so that the next deploy keeps it; empty without one."""
-    if record.status is not RunStatus.SUCCEEDED or not record.files_touched:
+    changed = [file.path for file in record.files_touched if file.before != file.after]
+    if record.status is not RunStatus.SUCCEEDED or not changed:
         return ""
     subject = " ".join((record.plan.summary if record.plan else record.instruction).split())
     if len(subject) > _SUBJECT_CHARACTERS:
         subject = subject[: _SUBJECT_CHARACTERS - 1].rstrip() + "…"
-    files = "\n".join(f"- {file.path}" for file in record.files_touched)
+    files = "\n".join(f"- {path}" for path in changed)
     return (
         f"{subject}\n\n"
         f"Service {record.service} of {record.project} was rebuilt with this change and seen healthy.\n"

@@ -59,6 +59,15 @@ def test_a_repair_comes_with_a_commit_message() -> None:
     assert commit_message(record(RunStatus.ROLLED_BACK, WHOLE)) == ""
 
 
+def test_a_file_that_an_earlier_round_changed_and_that_was_put_back_is_not_committed() -> None:
+    """The text names what the repair left changed, nothing else."""
+    back = FileTouched(path="api/Dockerfile", before="a", after="a")
+    done = record(RunStatus.SUCCEEDED)
+    both = done.model_copy(update={"files_touched": (back, *done.files_touched)})
+    assert commit_message(both) == commit_message(done)
+    assert commit_message(done.model_copy(update={"files_touched": (back,)})) == ""
+
+
 def test_report_and_events_are_masked_and_stay_readable() -> None:
     """A secret in any text goes; the documents still parse (I5)."""
     leaking = record(RunStatus.SUCCEEDED, instruction=f'repair "api" with {TOKEN} and PASSWORD="hunter22x"')
