@@ -303,7 +303,7 @@ class OrchestratorRun(PerformingRun):
                 self._ledger.store_found(reported.artifacts)
                 self._ledger.warn(evidence_warnings(self.record.artifacts))
             except StepFailed as failed:
-                self._ledger.warn((f"the report could not be stored: {failed.failure.message}",))
+                self._ledger.warn((self._unreported(ended, failed.failure),))
                 if taken_over := self._taken_over(failed.failure):
                     outcome |= taken_over.as_fields()
         await workflow.wait_condition(workflow.all_handlers_finished)
@@ -322,6 +322,15 @@ class OrchestratorRun(PerformingRun):
         if failure.code != "journal_settled":
             return None
         return Ended(RunStatus.FAILED, failure=failure)
+
+    def _unreported(self, ended: Ended, failure: Failure) -> str:
+        """The journal may be open still: a plain ``recover`` would undo a repair that holds."""
+        text = f"the report could not be stored: {failure.message}"
+        if ended.status is RunStatus.SUCCEEDED and self._wrote:
+            return (
+                f"{text}; settle it with: mm-orchestrator recover {self.record.run_id} --accept-current-state"
+            )
+        return text
 
     def _incomplete(self, detail: str) -> Ended:
         error = OrchestratorError("rollback_incomplete", detail=detail, run_id=self.record.run_id)

@@ -5,11 +5,13 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from workflows import ports
 from workflows.models.plan import ActionPlan, BuildStep, PatchStep, RestartStep
 from workflows.models.request import RunRequest
 from workflows.models.status import RunStatus
+from workflows.models.verification import HttpProbe
 from workflows.options import ROWS
 
 
@@ -90,3 +92,25 @@ def test_terminal_statuses_are_the_last_six(status: RunStatus) -> None:
     """The design names them."""
     open_ones = {"pending", "queued", "running", "awaiting_approval"}
     assert status.terminal == (status.value not in open_ones)
+
+
+@pytest.mark.parametrize(
+    ("url", "good"),
+    [
+        ("http://127.0.0.1:8000/health", True),
+        ("https://[::1]:8443", True),
+        ("http://api?deep=1", True),
+        ("http://user:password@api/health", False),
+        ("http://api\n/health", False),
+        ("ftp://api", False),
+        ("http://", False),
+    ],
+)
+def test_a_probe_url_carries_no_credentials(url: str, good: bool) -> None:
+    """Plan and history name the URL, so a password in it would leave (I5)."""
+    try:
+        HttpProbe(url=url)
+    except ValidationError:
+        assert not good
+    else:
+        assert good

@@ -21,7 +21,8 @@ class HttpProbe(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    url: Annotated[str, Field(pattern=r"^https?://")]
+    url: Annotated[str, Field(pattern=r"^https?://[^\s/?#@]+([/?#]\S*)?$")]
+    """Without credentials: the plan and so the history name it (I5)."""
     status: Annotated[int, Field(ge=100, le=599)] = 200
     body_contains: str | None = None
     vantage: Vantage = Vantage.WORKER
