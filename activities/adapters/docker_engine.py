@@ -25,6 +25,7 @@ from workflows.models.snapshot import ContainerState, ServiceSnapshot
 from workflows.models.target import Target
 
 _STOP_MARGIN_SECONDS = 30.0
+_COMMAND_SECONDS = 20.0
 
 
 @dataclass(frozen=True)
@@ -58,10 +59,19 @@ class DockerEngine(DockerImages, DockerEvents):
     async def check_cli(self) -> DaemonInfo:
         """Prove that command line and API reach the same daemon, both asked at once.
 
+        Whether a daemon is there, the API decides within 3 s; where it answers, the command, which starts
+        every plugin first, is given the time that it takes on a busy machine.
+
         Raises:
             OrchestratorError: ``docker_unavailable``, ``docker_endpoint_mismatch``.
         """
-        ours, theirs = await asyncio.gather(self.info(), _cli_daemon_id(self.client.environment))
+        asked = asyncio.create_task(_cli_daemon_id(self.client.environment))
+        try:
+            ours = await self.info()
+            theirs = await asked
+        finally:
+            asked.cancel()
+            await asyncio.gather(asked, return_exceptions=True)
         if ours.id != theirs:
             detail = f"the API at {ours.endpoint} is daemon {ours.id!r}, the command's is {theirs!r}"
             raise OrchestratorError("docker_endpoint_mismatch", detail=detail)
@@ -221,7 +231,7 @@ def _inspected(api: docker.APIClient, container_id: str) -> Inspect | None:
 async def _cli_daemon_id(environment: Mapping[str, str]) -> str:
     argv = ("docker", "info", "--format", "{{.ID}}")
     try:
-        done = await process.run(argv, env=environment, timeout_seconds=CONTACT_SECONDS)
+        done = await process.run(argv, env=environment, timeout_seconds=_COMMAND_SECONDS)
     except (TimeoutError, OSError) as error:
         detail = f"the docker command does not answer ({error or 'time over'})"
         raise OrchestratorError("docker_unavailable", detail=detail) from error
