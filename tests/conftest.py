@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -15,6 +16,16 @@ from docker.errors import DockerException, ImageNotFound
 from tests.sandbox import ComposeSandbox, unique_project_name, write_files
 
 BASE_IMAGE = "python:3.13-slim"
+
+
+def pytest_configure() -> None:
+    """Undo an inherited "ignore Ctrl-C", as background jobs of a shell have it.
+
+    Commands started by the tests would inherit it, and a Ctrl-C sent to them would do nothing.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 ComposeFactory = Callable[..., ComposeSandbox]
 
