@@ -52,11 +52,8 @@ def ended(operator: Operator, run: str, seconds: float = 120) -> RunRecord:
     Raises:
         AssertionError: it did not end in time.
     """
-    deadline = time.monotonic() + seconds
-    while not (record := operator.show(run)).status.terminal:
-        assert time.monotonic() < deadline, f"still {record.status} after {seconds} s: {record.steps}"
-        time.sleep(0.2)
-    return record
+    operator.until(run, "ended", seconds)
+    return operator.show(run)
 
 
 def await_two_containers(shop: ComposeSandbox, seconds: float = 90) -> None:

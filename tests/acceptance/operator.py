@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import os
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote, urlparse
 
+from starter.client import OrchestratorClient
 from workflows.models.record import RunRecord
 
 BIN = Path(sys.executable).parent
@@ -100,11 +102,15 @@ class Operator:
         return str(json.loads((self.state / "dev.json").read_text())["address"])
 
     @contextmanager
-    def dev(self, project_dir: Path) -> Iterator[subprocess.Popen[str]]:
-        """``mm-orchestrator dev`` while the body runs; stopped with Ctrl-C at the end, if it still runs."""
+    def dev(self, project_dir: Path | None = None) -> Iterator[subprocess.Popen[str]]:
+        """``mm-orchestrator dev`` while the body runs; stopped with Ctrl-C at the end, if it still runs.
+
+        Without ``project_dir`` it serves every project of the policy.
+        """
         log = (self.root / "dev.log").open("ab")
+        chosen = [] if project_dir is None else ["--project-dir", str(project_dir)]
         process = subprocess.Popen(
-            [str(BIN / "mm-orchestrator"), "dev", "--project-dir", str(project_dir)],
+            [str(BIN / "mm-orchestrator"), "dev", *chosen],
             env=self.env, stdin=subprocess.DEVNULL, stdout=log, stderr=log, text=True, start_new_session=True,
         )  # fmt: skip
         try:
@@ -138,17 +144,25 @@ class Operator:
         return shown.record
 
     def until(self, run: str, reached: str, seconds: float = 60) -> RunRecord:
-        """Wait until a run has this status, or this step is in progress."""
+        """Wait until a run has this status, or this step is in progress, or it has ended (``ended``).
+
+        Asked through the programmatic starter: a command line started ten times a second would keep
+        the machine busy with itself.
+        """
+        return asyncio.run(self._until(run, reached, seconds))
+
+    async def _until(self, run: str, reached: str, seconds: float) -> RunRecord:
         deadline = time.monotonic() + seconds
-        while time.monotonic() < deadline:
-            record = self.show(run)
+        client = await OrchestratorClient.connect(self.address, state_dir=self.state)
+        while True:
+            record = await client.get(run)
             now = {s.name for s in record.steps if s.status == "in_progress"} | {str(record.status)}
-            if reached in now:
+            over = record.status.terminal
+            if reached in now or (over and reached == "ended"):
                 return record
-            if record.status.terminal:
-                break
-            time.sleep(0.1)
-        raise AssertionError(f"{run} never reached {reached}: {record.status} {record.summary} {now}")
+            if over or time.monotonic() > deadline:
+                raise AssertionError(f"{run} never reached {reached}: {record.status} {record.summary} {now}")
+            await asyncio.sleep(0.05)
 
 
 def artifact_file(uri: str) -> Path:
