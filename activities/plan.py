@@ -76,6 +76,8 @@ class Plan:
         if job.operator_patch is not None:
             for patch in parse(job.operator_patch):
                 edited.now[patch.path] = apply(edited.bytes_of(patch.path), patch)
+            if not edited.changed():  # a rebuild is another request; it must not pass for this one
+                raise OrchestratorError("diff_invalid", detail="it changes nothing")
         try:
             edited.apply(job.findings)
         except ManifestError as error:

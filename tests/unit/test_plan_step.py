@@ -120,6 +120,11 @@ HOSTILE = [
     ("--- /dev/null\n+++ b/../evil\n@@ -0,0 +1 @@\n+x\n", "diff_not_allowed"),
     ("--- a/api/Dockerfile\n+++ b/api/Dockerfile\n@@ -1 +1 @@\n-FROM other\n+FROM evil\n", "diff_invalid"),
     ("not a diff", "diff_invalid"),
+    ("--- a/api/requirements.txt\n+++ b/api/requirements.txt\n@@ -1 +1 @@\n flask==3.0.0\n", "diff_invalid"),
+    (
+        "--- a/api/requirements.txt\n+++ b/api/requirements.txt\n@@ -1 +1 @@\n-flask==3.0.0\n+flask==3.0.0\n",
+        "diff_invalid",
+    ),
 ]
 
 
