@@ -22,6 +22,7 @@ from activities.adapters.compose_runner import ComposeRunner
 from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.git_diff import GitDiff
 from activities.adapters.heartbeat import beating
+from activities.adapters.holds import HoldStore
 from activities.adapters.journal import Guard, Journal, JournalEntry, JournalStore
 from activities.adapters.masking import Masking
 from activities.adapters.neighbour_proof import NeighbourProver
@@ -86,15 +87,16 @@ class Patch:
     artifacts: ArtifactStore
     masking: Masking
     git: GitDiff
+    holds: HoldStore
 
     @activity.defn(name=ports.PATCH.name)
     async def patch(self, job: PatchInput) -> PatchResult:
         """Open the journal and write the plan's files; a plan without files only opens the journal.
 
         Raises:
-            OrchestratorError: ``project_busy``, ``lock_timeout``, ``journal_settled``, ``plan_drifted``,
-                ``diff_invalid``, ``diff_not_allowed``, ``foreign_change``, ``write_failed`` and the
-                workspace's own codes.
+            OrchestratorError: ``project_busy``, ``project_held``, ``lock_timeout``, ``journal_settled``,
+                ``plan_drifted``, ``diff_invalid``, ``diff_not_allowed``, ``foreign_change``,
+                ``write_failed`` and the workspace's own codes.
         """
         async with beating(lambda: "patch"), self.journals.locked(job.target.project.name):
             workspace = Workspace(job.target)
@@ -123,6 +125,7 @@ class Patch:
             if (other.run_id, other.generation) != (run.run_id, run.generation):
                 raise OrchestratorError("project_busy", run_id=other.run_id, project=other.project)
         if self.journals.find(run.run_id, run.generation) is None:
+            self.holds.check(job.target.project.name)  # a run that has begun may come to its end
             return None
         return self.journals.guard(run.run_id, run.generation, run.epoch).check()
 

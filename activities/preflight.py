@@ -10,6 +10,7 @@ from activities.adapters.compose_model import ComposeModel, ComposeService
 from activities.adapters.compose_runner import ComposeRunner
 from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.docker_permissions import check_permitted
+from activities.adapters.holds import HoldStore
 from activities.adapters.journal import JournalStore
 from activities.adapters.policy_file import PolicySource
 from activities.checks.calling import compose_call, same_place
@@ -40,6 +41,7 @@ class Preflight:
     policies: PolicySource
     journals: JournalStore
     artifacts: ArtifactStore
+    holds: HoldStore
 
     @activity.defn(name=ports.PREFLIGHT.name)
     async def preflight(self, job: ports.PreflightInput) -> ports.PreflightResult:
@@ -49,11 +51,11 @@ class Preflight:
             OrchestratorError: any code of the catalogue's sections "request" and "preflight".
         """
         request = job.request
+        await asyncio.to_thread(self._require_free, job)
         policy = await asyncio.to_thread(self.policies.policy)
         rules = self.policies.project(job.project, policy)
         await self._reach_docker()
         call = await self._call(job.project, rules)
-        await asyncio.to_thread(self._require_settled, job)
         model = await self._model(call)
         intent = understand(request, model)
         service = find_service(model, intent.service or "")
@@ -88,8 +90,10 @@ class Preflight:
             same_place(call, self.policies.project_dir)
         return call
 
-    def _require_settled(self, job: ports.PreflightInput) -> None:
-        """No other run's changes to this project may be open (I7)."""
+    def _require_free(self, job: ports.PreflightInput) -> None:
+        """First of all: what is measured in the middle of another run's changes means nothing (I7)."""
+        if not job.request.plan_only:
+            self.holds.check(job.project)
         for journal in self.journals.unsettled(job.project):
             if journal.run_id != job.run.run_id:
                 raise OrchestratorError("project_busy", run_id=journal.run_id, project=job.project)

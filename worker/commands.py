@@ -33,6 +33,13 @@ RunId = Annotated[
 AcceptCurrentState = Annotated[
     bool, typer.Option("--accept-current-state", help="Settle without changing anything: keep what is there.")
 ]
+Paused = Annotated[
+    str | None, typer.Argument(metavar="[PROJECT]", help="The Compose project.", show_default=False)
+]
+Everything = Annotated[bool, typer.Option("--all", help="Every project of this Docker host.")]
+HoldReason = Annotated[
+    str, typer.Option("--reason", metavar="TEXT", help="Why; whoever waits reads it.", show_default=False)
+]
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -41,6 +48,8 @@ def add_commands(app: typer.Typer) -> None:
     app.command("worker")(worker)
     app.command("doctor")(doctor)
     app.command("recover")(recover)
+    app.command("hold")(hold)
+    app.command("release")(release)
     policy = typer.Typer(no_args_is_help=True, help="Look at a policy file.")
     policy.command("check")(policy_check)
     app.add_typer(policy, name="policy")
@@ -98,6 +107,33 @@ def recover(run: RunId = None, *, accept_current_state: AcceptCurrentState = Fal
     from worker.recover import recover_command  # noqa: PLC0415
 
     raise typer.Exit(asyncio.run(recover_command(_settings(), run, accept_current_state, _say)))
+
+
+def hold(project: Paused = None, *, reason: HoldReason = "", everything: Everything = False) -> None:
+    """Pause a project: runs wait before they write, those that have begun come to their end.
+
+    Every worker of this Docker host obeys. Without a project the pauses are listed.
+    """
+    from worker.pausing import listed, pause  # noqa: PLC0415
+
+    settings = _settings()
+    if project is None and not everything:
+        lines = listed(settings)
+    elif not reason.strip():
+        raise typer.BadParameter("say why, whoever waits reads it", param_hint="--reason")
+    else:
+        lines = (pause(settings, None if everything else project, reason),)
+    for line in lines:
+        _say(line)
+
+
+def release(project: Paused = None, *, everything: Everything = False) -> None:
+    """End a pause; runs that wait go on."""
+    from worker.pausing import resume  # noqa: PLC0415
+
+    if project is None and not everything:
+        raise typer.BadParameter("name a project, or --all")
+    _say(resume(_settings(), None if everything else project))
 
 
 def _settings() -> "WorkerSettings":

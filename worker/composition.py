@@ -3,7 +3,7 @@
 import os
 import socket
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypedDict
 
@@ -11,6 +11,7 @@ from activities.adapters.artifact_store import ArtifactStore
 from activities.adapters.compose_runner import ComposeRunner
 from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.git_diff import GitDiff
+from activities.adapters.holds import HoldStore
 from activities.adapters.http_probe import HttpProber
 from activities.adapters.journal import JournalStore
 from activities.adapters.masking import Masking
@@ -19,10 +20,13 @@ from activities.adapters.project_resources import ProjectResources
 from activities.adapters.redaction import Redactor
 from activities.adapters.state_dir import PlanStore, StateDir
 from activities.adapters.statsd import Metrics
+from activities.adapters.temporal_runs import TemporalRuns
 from activities.analyze import Analyze
 from activities.approve import RecordApprovals, Revalidate
 from activities.build import Build
 from activities.checks.implicit_project import implicit_names
+from activities.hold import AwaitRelease, LookAround
+from activities.lane import EnterLane, LeaveLane
 from activities.locate import Locate
 from activities.patch import Patch
 from activities.plan import Plan
@@ -30,7 +34,9 @@ from activities.preflight import Preflight
 from activities.report import Report
 from activities.restart import Restart
 from activities.rollback import Rollback
+from activities.settle import Recovery, Settle
 from activities.verify import Verify
+from activities.watch import LookUp, ReadRecord, WatchRun
 from worker.settings import WorkerSettings, queue_word
 from worker.workers import Activity, Wiring
 from workflows import ports
@@ -55,6 +61,7 @@ class Adapters:
     policies: PolicySource
     prober: HttpProber
     journals: JournalStore
+    holds: HoldStore
     artifacts: ArtifactStore
     masking: Masking
     resources: ProjectResources
@@ -102,6 +109,7 @@ async def build_adapters(
         policies=await _policies(settings, project_dir, engine, compose_runner),
         prober=HttpProber(),
         journals=JournalStore(state, deployment_lock_dir=settings.deployment_lock_dir),
+        holds=HoldStore(state),
         artifacts=ArtifactStore.in_state_dir(state),
         masking=Masking(engine, compose_runner),
         resources=ProjectResources(engine.client),
@@ -127,7 +135,13 @@ async def _policies(
 def wire(adapters: Adapters, settings: WorkerSettings, host: str) -> Wiring:
     """The steps of one host, each on the adapters it needs."""
     word = queue_word(host)
-    return Wiring(host=word, activities=bind(adapters, word, settings.task_queue), mask=Redactor().text)
+    return Wiring(
+        host=word,
+        activities=bind(adapters, word, settings.task_queue),
+        mask=Redactor().text,
+        of_temporal=lambda client: bind_temporal(TemporalRuns(client, settings.task_queue)),
+        unsettled=adapters.journals.unsettled,
+    )
 
 
 def bind(on: Adapters, host: str, task_queue: str) -> dict[str, Activity]:
@@ -142,6 +156,7 @@ def bind(on: Adapters, host: str, task_queue: str) -> dict[str, Activity]:
             policies=on.policies,
             journals=on.journals,
             artifacts=on.artifacts,
+            holds=on.holds,
         ).preflight,
         ports.ANALYZE.name: Analyze(
             engine=on.engine, prober=on.prober, artifacts=on.artifacts, masking=on.masking
@@ -157,6 +172,7 @@ def bind(on: Adapters, host: str, task_queue: str) -> dict[str, Activity]:
             compose=on.compose,
             resources=on.resources,
             git=on.git,
+            holds=on.holds,
             **stored,
         ).patch,
         ports.BUILD.name: Build(docker=on.engine, compose=on.compose, **stored).build,
@@ -171,6 +187,20 @@ def bind(on: Adapters, host: str, task_queue: str) -> dict[str, Activity]:
         ).verify,
         ports.ROLLBACK.name: rollback_step(on).rollback,
         ports.REPORT.name: report_step(on).report,
+        ports.LOOK_AROUND.name: LookAround(holds=on.holds, journals=on.journals).look_around,
+        ports.AWAIT_RELEASE.name: AwaitRelease(holds=on.holds).await_release,
+        ports.SETTLE.name: Settle(recovery=recovery_of(on)).settle,
+    }
+
+
+def bind_temporal(runs: TemporalRuns) -> dict[str, Activity]:
+    """The ports that ask Temporal; they are bound when a client is there."""
+    return {
+        ports.ENTER_LANE.name: EnterLane(runs).enter_lane,
+        ports.LEAVE_LANE.name: LeaveLane(runs).leave_lane,
+        ports.LOOK_UP.name: LookUp(runs).look_up,
+        ports.WATCH_RUN.name: WatchRun(runs).watch_run,
+        ports.READ_RECORD.name: ReadRecord(runs).read_record,
     }
 
 
@@ -189,3 +219,9 @@ def rollback_step(on: Adapters) -> Rollback:
 def report_step(on: Adapters) -> Report:
     """The report; ``recover`` writes the same one."""
     return Report(journals=on.journals, artifacts=on.artifacts, docker=on.engine, metrics=on.metrics)
+
+
+def recovery_of(on: Adapters) -> Recovery:
+    """What settles a lost run, for its guard and for ``recover``."""
+    report = replace(report_step(on), settled_by="recover")
+    return Recovery(on.journals, on.artifacts, on.engine, rollback_step(on).rollback, report.report)

@@ -21,6 +21,7 @@ from worker.composition import compose, compose_embedded
 from worker.embedded import DEV, RunningStack, embedded_stack
 from worker.search_attributes import register_search_attributes
 from worker.settings import LogFormat, WorkerSettings, load_settings
+from worker.state_lock import worker_lock
 from worker.telemetry import configure_logs, core_runtime
 from worker.workers import running_workers
 
@@ -55,13 +56,13 @@ async def serve(settings: WorkerSettings) -> None:
 
     Raises:
         OrchestratorError: ``temporal_unavailable``, ``docker_unavailable`` where the host has no other
-            name, ``state_dir_invalid``, ``policy_invalid``.
+            name, ``state_dir_invalid``, ``state_dir_busy`` beside an embedded server, ``policy_invalid``.
     """
     _log_to_stderr(settings)
     _require_policy(settings)
     state = StateDir(settings.state_dir)
     address = resolve_address(settings)
-    with _stopping() as stop:
+    with worker_lock(state.root, "worker"), _stopping() as stop:
         wiring = await compose(settings, state, None)
         with temporal_errors(address):
             client = await Client.connect(

@@ -1,4 +1,8 @@
-"""One embedded server per state directory: a lock that dies with its process (DESIGN section 2)."""
+"""Who serves a state directory: one embedded server alone, or production workers, never both (I7).
+
+The lock dies with its process. ``dev`` and ``run --local`` hold it alone; workers of an outside server
+share it, so that one can be replaced by the next without a gap.
+"""
 
 import fcntl
 import os
@@ -23,10 +27,27 @@ def embedded_lock(state_dir: Path, command: str) -> Iterator[None]:
     Raises:
         OrchestratorError: ``state_dir_busy`` naming the holder's process and command.
     """
+    with _held(state_dir, command, fcntl.LOCK_EX):
+        yield
+
+
+@contextmanager
+def worker_lock(state_dir: Path, command: str) -> Iterator[None]:
+    """Hold it together with other workers, while no embedded server does.
+
+    Raises:
+        OrchestratorError: ``state_dir_busy`` naming the embedded server's process and command.
+    """
+    with _held(state_dir, command, fcntl.LOCK_SH):
+        yield
+
+
+@contextmanager
+def _held(state_dir: Path, command: str, how: int) -> Iterator[None]:
     path = state_dir / LOCK_NAME
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        if not _lock(descriptor):
+        if not _lock(descriptor, how):
             raise OrchestratorError("state_dir_busy", path=state_dir, holder=_holder(path))
         os.ftruncate(descriptor, 0)
         os.pwrite(descriptor, f"process {os.getpid()}, mm-orchestrator {command}".encode(), 0)
@@ -35,11 +56,11 @@ def embedded_lock(state_dir: Path, command: str) -> Iterator[None]:
         os.close(descriptor)  # releases the lock; the file stays, so that two processes mean the same inode
 
 
-def _lock(descriptor: int) -> bool:
+def _lock(descriptor: int, how: int) -> bool:
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while True:
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(descriptor, how | fcntl.LOCK_NB)
         except BlockingIOError:
             if time.monotonic() >= deadline:
                 return False

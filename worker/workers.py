@@ -9,12 +9,17 @@ from typing import Any, Final
 from temporalio.client import Client
 from temporalio.worker import Worker
 
+from activities.adapters.journal import Journal
+from activities.adapters.temporal_runs import TemporalRuns
 from worker.error_mapping import ErrorMapping
 from worker.sandbox import sandbox
 from worker.settings import WorkerSettings
+from worker.sweep import Sweep, sweeping
 from worker.telemetry import Mask
 from workflows.orchestrator_run import OrchestratorRun
-from workflows.ports import LOCATE
+from workflows.ports import PORTS
+from workflows.project_lane import ProjectLane
+from workflows.run_guard import RunGuard
 
 Activity = Callable[..., Any]
 
@@ -22,8 +27,12 @@ Activity = Callable[..., Any]
 _HEARTBEAT_THROTTLE: Final = timedelta(seconds=1)
 # How long a run waits for a killed worker before another one takes it (TEMPORAL trap 11).
 _STICKY_TIMEOUT: Final = timedelta(seconds=2)
-# One project changes at a time; different projects may, and plans and evidence are cheap.
-_CONCURRENT_STEPS: Final = 20
+# One project changes at a time; different projects may, and plans, evidence and waits are cheap.
+_CONCURRENT_STEPS: Final = 100
+# Each changing run is watched by its lane and by its guard.
+_CONCURRENT_WATCHES: Final = 500
+_ANYWHERE: Final = {port.name for port in PORTS if not port.on_host}
+WORKFLOWS: Final = (OrchestratorRun, ProjectLane, RunGuard)
 
 
 @dataclass(frozen=True)
@@ -34,25 +43,32 @@ class Wiring:
         host: name of the Docker host whose steps are taken.
         activities: port name -> its implementation.
         mask: masks secrets in the text of unexpected errors.
-        workflows: workflow classes; the real one unless a test stands in for it.
+        workflows: workflow classes; the real ones unless a test stands in for them.
+        of_temporal: the ports that need a client, once there is one.
+        unsettled: journals of this host that await their end, for the sweep; empty where none can be.
     """
 
     host: str
     activities: Mapping[str, Activity]
     mask: Mask
-    workflows: tuple[type, ...] = (OrchestratorRun,)
+    workflows: tuple[type, ...] = WORKFLOWS
+    of_temporal: Callable[[Client], Mapping[str, Activity]] = lambda _client: {}
+    unsettled: Callable[[], tuple[Journal, ...]] = lambda: ()
 
 
 def build_workers(client: Client, settings: WorkerSettings, wiring: Wiring) -> tuple[Worker, Worker]:
     """The worker of the lifecycle and the worker of the host's steps, neither started yet."""
     graceful = timedelta(seconds=settings.graceful_shutdown_seconds)
     mapping = ErrorMapping(wiring.mask)
+    bound = {**wiring.of_temporal(client), **wiring.activities}
     lifecycle = Worker(
         client,
         task_queue=settings.task_queue,
         workflows=wiring.workflows,
-        activities=[wiring.activities[LOCATE.name]],
-        no_remote_activities=True,
+        activities=[run for name, run in bound.items() if name in _ANYWHERE],
+        max_concurrent_activities=_CONCURRENT_WATCHES,
+        max_heartbeat_throttle_interval=_HEARTBEAT_THROTTLE,
+        default_heartbeat_throttle_interval=_HEARTBEAT_THROTTLE,
         workflow_runner=sandbox(),
         interceptors=[mapping],
         sticky_queue_schedule_to_start_timeout=_STICKY_TIMEOUT,
@@ -61,7 +77,7 @@ def build_workers(client: Client, settings: WorkerSettings, wiring: Wiring) -> t
     steps = Worker(
         client,
         task_queue=settings.host_queue(wiring.host),
-        activities=[run for name, run in wiring.activities.items() if name != LOCATE.name],
+        activities=[run for name, run in bound.items() if name not in _ANYWHERE],
         interceptors=[mapping],
         max_concurrent_activities=_CONCURRENT_STEPS,
         max_heartbeat_throttle_interval=_HEARTBEAT_THROTTLE,
@@ -80,4 +96,7 @@ async def running_workers(client: Client, settings: WorkerSettings, wiring: Wiri
     async with AsyncExitStack() as stack:
         for worker in build_workers(client, settings, wiring):
             await stack.enter_async_context(worker)
+        runs = TemporalRuns(client, settings.task_queue)
+        sweep = Sweep(runs, settings.host_queue(wiring.host), wiring.unsettled)
+        await stack.enter_async_context(sweeping(sweep))
         yield

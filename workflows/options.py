@@ -40,6 +40,8 @@ class ActivityRow:
 _SECONDS = timedelta(seconds=1)
 _LOST_WORKER = 10 * _SECONDS  # steps beat every two seconds at least
 
+_FOR_EVER = timedelta(days=3650)
+
 ROWS: dict[str, ActivityRow] = {
     ports.LOCATE.name: ActivityRow(10 * _SECONDS, attempts=3, schedule_to_close=30 * _SECONDS),
     # Nothing is touched yet: a host or an engine that is down is said to be down.
@@ -56,6 +58,18 @@ ROWS: dict[str, ActivityRow] = {
     ports.VERIFY.name: ActivityRow(7200 * _SECONDS, attempts=5, heartbeat=_LOST_WORKER),
     # A rollback is tried for half an hour before it is called incomplete: Docker may come back.
     ports.ROLLBACK.name: ActivityRow(
+        1800 * _SECONDS, attempts=0, heartbeat=_LOST_WORKER, schedule_to_close=1800 * _SECONDS
+    ),
+    # Temporal itself is asked; where it does not answer, this workflow does not run either.
+    ports.ENTER_LANE.name: ActivityRow(30 * _SECONDS, attempts=0),
+    ports.LEAVE_LANE.name: ActivityRow(30 * _SECONDS, attempts=5),
+    ports.LOOK_UP.name: ActivityRow(30 * _SECONDS, attempts=0),
+    ports.LOOK_AROUND.name: ActivityRow(30 * _SECONDS, attempts=3),
+    # These wait for as long as it takes; the heartbeat shows that somebody does.
+    ports.AWAIT_RELEASE.name: ActivityRow(_FOR_EVER, attempts=0, heartbeat=_LOST_WORKER),
+    ports.WATCH_RUN.name: ActivityRow(_FOR_EVER, attempts=0, heartbeat=_LOST_WORKER),
+    ports.READ_RECORD.name: ActivityRow(30 * _SECONDS, attempts=3),
+    ports.SETTLE.name: ActivityRow(
         1800 * _SECONDS, attempts=0, heartbeat=_LOST_WORKER, schedule_to_close=1800 * _SECONDS
     ),
     ports.REPORT.name: ActivityRow(120 * _SECONDS, attempts=0, schedule_to_close=600 * _SECONDS),

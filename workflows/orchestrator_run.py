@@ -12,14 +12,12 @@ from temporalio import workflow
 with workflow.unsafe.imports_passed_through():
     from workflows import ports, visibility
     from workflows.approval_gate import Waiting
+    from workflows.coordinating import OTHERS_FIRST
     from workflows.errors import OrchestratorError
     from workflows.lifecycle import (
         Ended,
         StepFailed,
         brings_new_evidence,
-        evidence_warnings,
-        outage_seconds,
-        status_after_rollback,
     )
     from workflows.models.failure import Failure
     from workflows.models.finding import Finding
@@ -27,17 +25,16 @@ with workflow.unsafe.imports_passed_through():
     from workflows.models.record import RunRecord
     from workflows.models.request import RunRequest
     from workflows.models.status import RunStatus, StepName, StepStatus
-    from workflows.performing import PerformingRun
+    from workflows.settling import SettlingRun
 
 
 @workflow.defn(name="MoonMind.OrchestratorRun")
-class OrchestratorRun(PerformingRun):
+class OrchestratorRun(SettlingRun):
     """One run on one service of one Compose project (SPEC OrchestratorRun)."""
 
     @workflow.init
     def __init__(self, request: RunRequest) -> None:
         super().__init__(request)
-        self._wrote = False
         self._revision = 0
         self._findings: tuple[Finding, ...] = ()
         self._measured: ports.PreflightResult
@@ -56,6 +53,7 @@ class OrchestratorRun(PerformingRun):
         if self._wrote and ended.status is not RunStatus.SUCCEEDED:
             ended = await self._shielded(self._roll_back(ended))
         await self._shielded(self._report(ended))
+        await self._shielded(self._leave_lane())
         if self.record.status is RunStatus.CANCELLED:
             raise asyncio.CancelledError("cancelled; everything is as it was")
         return self.record
@@ -83,6 +81,10 @@ class OrchestratorRun(PerformingRun):
             failure = await self._execute()
             if failure is None:
                 return
+            if self._must_stand_back(failure):
+                await self._begin_again()
+                failure = None
+                continue
             if not brings_new_evidence(failure) or self._round >= self._measured.limits.max_rounds:
                 raise Ended(RunStatus.FAILED, failure=failure)
             self._round += 1
@@ -100,6 +102,19 @@ class OrchestratorRun(PerformingRun):
     # The steps, in order.
 
     async def _preflight(self) -> None:
+        """Measure the starting point, once nobody holds the project or is changing it."""
+        while True:
+            try:
+                await self._measure()
+            except StepFailed as failed:
+                if failed.failure.code not in OTHERS_FIRST:
+                    raise
+                await self._give_way()
+            else:
+                break
+        self._end(StepName.PREFLIGHT, "nothing touched; the starting point is measured")
+
+    async def _measure(self) -> None:
         self._begin(StepName.PREFLIGHT)
         location = await self._locate()
         self._task_queue = location.task_queue
@@ -108,7 +123,6 @@ class OrchestratorRun(PerformingRun):
         self._measured = await self._perform(ports.PREFLIGHT, job)
         self._ledger.change(service=self._measured.target.service)
         self._ledger.warn(self._measured.warnings)
-        self._end(StepName.PREFLIGHT, "nothing touched; the starting point is measured")
 
     async def _analyze(self, failure: Failure | None) -> None:
         self._begin(StepName.ANALYZE)
@@ -134,23 +148,32 @@ class OrchestratorRun(PerformingRun):
         self._end(StepName.ANALYZE, found.reason or f"{len(found.findings)} finding(s)")
 
     async def _agree_on_a_plan(self) -> None:
-        """Plan and, where policy wants it, wait for the approval of exactly that plan."""
+        """Plan; where policy wants it wait for the approval of exactly that plan; then take the turn."""
         while True:
             await self._plan()
             if self._request.plan_only:
                 raise Ended(RunStatus.PLANNED, summary=self.plan_now.summary)
-            if not self._measured.gate.protected:
+            approved = self._measured.gate.protected
+            if approved:
+                await self._undo_before_waiting()
+                await self._leave_lane()  # whoever waits for an approval stands in nobody's way
+                await self._approve()
+            else:
                 self._end(StepName.APPROVE, "policy asks for no approval", StepStatus.SKIPPED)
+            waited = await self._take_turn()
+            if self._wrote or not (approved or waited):
                 return
-            await self._undo_before_waiting()
-            await self._approve()
             drift = (await self._perform(ports.REVALIDATE, self._revalidation())).drift
             if not drift:
                 return
             self._ledger.warn((f"plan revision {self._revision} no longer held: {'; '.join(drift)}",))
-            self._findings = ()
-            await self._preflight()
+            await self._begin_again()
             await self._analyze(None)
+
+    async def _begin_again(self) -> None:
+        """The world moved before anything was written: measure it anew."""
+        self._findings = ()
+        await self._preflight()
 
     async def _plan(self) -> None:
         self._begin(StepName.PLAN)
@@ -224,6 +247,7 @@ class OrchestratorRun(PerformingRun):
         self._heed_cancel()
 
     async def _patch(self) -> None:
+        await self._be_guarded()
         self._begin(StepName.PATCH)
         self._wrote = True  # from here on only a measured rollback may say that nothing was written
         job = ports.PatchInput(run=self._ref, target=self._measured.target, plan=self._executable_plan)
@@ -268,73 +292,19 @@ class OrchestratorRun(PerformingRun):
         self._end(StepName.VERIFY, f"healthy and stable after {verified.duration_seconds:.1f} s")
         return None
 
-    async def _roll_back(self, ended: Ended, *, final: bool = True) -> Ended:
-        """Put everything back once, and say what was measured."""
-        self._begin(StepName.ROLLBACK)
-        self._ledger.change(rollback=None)  # what an earlier, interim rollback measured says nothing now
-        job = ports.RollbackInput(run=self._ref, reason=ended.code or ended.status, final=final)
-        try:
-            done = await self._perform(ports.ROLLBACK, job, heed_cancel=False)
-        except StepFailed as failed:
-            return self._taken_over(failed.failure) or self._incomplete(failed.failure.message)
-        outcome = done.outcome
-        neighbours = done.neighbours or self.record.neighbours
-        outage = outage_seconds(self.record, workflow.now())
-        self._ledger.change(rollback=outcome, neighbours=neighbours, downtime_seconds=outage)
-        self._keep(StepName.ROLLBACK, done.artifacts, done.warnings)
-        if not outcome.complete:
-            self._end(StepName.ROLLBACK, outcome.state, StepStatus.FAILED)
-            return self._incomplete("; ".join(outcome.mismatches) or outcome.state)
-        self._end(StepName.ROLLBACK, outcome.state)
-        status = status_after_rollback(ended.status, complete=True, nothing_written=outcome.nothing_written)
-        return Ended(status, failure=ended.failure, code=ended.code, summary=ended.summary)
-
-    async def _report(self, ended: Ended) -> None:
-        """Store the final record; clients see the terminal status once the evidence is there."""
-        self._begin(StepName.REPORT)
-        self._ledger.close_open_steps(workflow.now())
-        self._end(StepName.REPORT, "evidence stored")
-        outcome = ended.as_fields() | {"completed_at": workflow.now()}
-        if self._task_queue is not None:
-            final = self.record.model_copy(update=outcome)
-            job = ports.ReportInput(run=self._ref, record=final, events=tuple(self._ledger.events))
-            try:
-                reported = await self._perform(ports.REPORT, job, heed_cancel=False)
-                self._ledger.store_found(reported.artifacts)
-                self._ledger.warn(evidence_warnings(self.record.artifacts))
-            except StepFailed as failed:
-                self._ledger.warn((self._unreported(ended, failed.failure),))
-                if taken_over := self._taken_over(failed.failure):
-                    outcome |= taken_over.as_fields()
-        await workflow.wait_condition(workflow.all_handlers_finished)
-        self._ledger.change(**outcome)
-        self._publish()
-
     # Small rules.
+
+    def _must_stand_back(self, failure: Failure) -> bool:
+        """A hold or another run came between the turn and the first write: nothing was written yet."""
+        stands_back = failure.code in OTHERS_FIRST and failure.step is StepName.PATCH and self._epoch == 0
+        if stands_back:
+            self._wrote = False
+        return stands_back
 
     def _cancelled(self) -> Ended:
         step = visibility.current_step(self.record)
         error = OrchestratorError("cancelled")
         return Ended(RunStatus.CANCELLED, failure=error.failure(step.name if step else StepName.PREFLIGHT))
-
-    def _taken_over(self, failure: Failure) -> Ended | None:
-        """Somebody settled this run, say ``recover``: whatever was claimed here no longer counts."""
-        if failure.code != "journal_settled":
-            return None
-        return Ended(RunStatus.FAILED, failure=failure)
-
-    def _unreported(self, ended: Ended, failure: Failure) -> str:
-        """The journal may be open still: a plain ``recover`` would undo a repair that holds."""
-        text = f"the report could not be stored: {failure.message}"
-        if ended.status is RunStatus.SUCCEEDED and self._wrote:
-            return (
-                f"{text}; settle it with: mm-orchestrator recover {self.record.run_id} --accept-current-state"
-            )
-        return text
-
-    def _incomplete(self, detail: str) -> Ended:
-        error = OrchestratorError("rollback_incomplete", detail=detail, run_id=self.record.run_id)
-        return Ended(RunStatus.FAILED, failure=error.failure(StepName.ROLLBACK))
 
     @property
     def _executable_plan(self) -> ActionPlan:

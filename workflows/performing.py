@@ -26,6 +26,30 @@ Out = TypeVar("Out", bound=Model)
 T = TypeVar("T")
 
 
+async def execute(port: ports.Port[In, Out], job: In, *, queue: str | None = None, summary: str) -> Out:
+    """One activity with the options of its row; without a queue on the workflow's own.
+
+    Raises:
+        ActivityError: as the SDK raises it.
+    """
+    row = options.ROWS[port.name]
+    result: Out = await workflow.execute_activity(
+        port.name,
+        job,
+        result_type=port.gives,
+        task_queue=queue,
+        start_to_close_timeout=row.start_to_close,
+        schedule_to_start_timeout=row.schedule_to_start,
+        schedule_to_close_timeout=row.schedule_to_close,
+        heartbeat_timeout=row.heartbeat,
+        retry_policy=row.retry,
+        # The next step, above all a rollback, must not race a build that is still ending.
+        cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+        summary=summary,
+    )
+    return result
+
+
 class PerformingRun(RunView):
     """A run that can perform steps."""
 
@@ -62,29 +86,17 @@ class PerformingRun(RunView):
         return located
 
     async def _perform(self, port: ports.Port[In, Out], job: In, *, heed_cancel: bool = True) -> Out:
-        """Run one activity on the project's host.
+        """Run one activity: a step on the project's host, a question to Temporal on the workflow's queue.
 
         Raises:
             StepFailed: with the failure of the catalogue.
             asyncio.CancelledError: the run was cancelled; also when the activity finished just before
                 the cancellation reached it, because a cancel must not be swallowed.
         """
-        row = options.ROWS[port.name]
+        queue = self._task_queue if port.on_host else None
+        summary = f"{self.record.service or self.record.project} round {self._round}"
         try:
-            result: Out = await workflow.execute_activity(
-                port.name,
-                job,
-                result_type=port.gives,
-                task_queue=self._task_queue,
-                start_to_close_timeout=row.start_to_close,
-                schedule_to_start_timeout=row.schedule_to_start,
-                schedule_to_close_timeout=row.schedule_to_close,
-                heartbeat_timeout=row.heartbeat,
-                retry_policy=row.retry,
-                # The next step, above all a rollback, must not race a build that is still ending.
-                cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-                summary=f"{self.record.service or self.record.project} round {self._round}",
-            )
+            result = await execute(port, job, queue=queue, summary=summary)
         except ActivityError as error:
             if heed_cancel:
                 self._heed_cancel()

@@ -12,6 +12,25 @@ from workflows.models.artifact import RunArtifact
 from workflows.models.base import Model
 from workflows.models.failure import Failure
 from workflows.models.finding import Finding
+from workflows.models.guarding import (
+    GuardedRun,
+    LookAroundInput,
+    LookAroundResult,
+    LookUpInput,
+    LookUpResult,
+    ReadRecordResult,
+    SettleInput,
+    SettleResult,
+    WatchRunResult,
+)
+from workflows.models.lane import (
+    AwaitReleaseInput,
+    AwaitReleaseResult,
+    EnterLaneInput,
+    LaneStanding,
+    LeaveLaneInput,
+    LeftLane,
+)
 from workflows.models.plan import ActionPlan
 from workflows.models.policy import ApprovalGate, Limits
 from workflows.models.record import FileTouched, RollbackOutcome, RunEvent, RunRecord
@@ -33,6 +52,8 @@ class Port(Generic[In, Out]):
     step: StepName
     takes: type[In]
     gives: type[Out]
+    on_host: bool = True
+    """False: it asks Temporal only, so any worker that runs workflows may take it."""
 
 
 class RunRef(Model):
@@ -256,7 +277,7 @@ class ReportInput(Model):
     events: tuple[RunEvent, ...] = ()
 
 
-LOCATE = Port("locate", StepName.PREFLIGHT, LocateInput, Location)
+LOCATE = Port("locate", StepName.PREFLIGHT, LocateInput, Location, on_host=False)
 PREFLIGHT = Port("preflight", StepName.PREFLIGHT, PreflightInput, PreflightResult)
 ANALYZE = Port("analyze", StepName.ANALYZE, AnalyzeInput, AnalyzeResult)
 PLAN = Port("plan", StepName.PLAN, PlanInput, PlanResult)
@@ -268,8 +289,17 @@ RESTART = Port("restart", StepName.RESTART, RestartInput, RestartResult)
 VERIFY = Port("verify", StepName.VERIFY, VerifyInput, VerifyResult)
 ROLLBACK = Port("rollback", StepName.ROLLBACK, RollbackInput, RollbackResult)
 REPORT = Port("report", StepName.REPORT, ReportInput, ArtifactsResult)
+ENTER_LANE = Port("enter_lane", StepName.PATCH, EnterLaneInput, LaneStanding, on_host=False)
+LEAVE_LANE = Port("leave_lane", StepName.REPORT, LeaveLaneInput, LeftLane, on_host=False)
+LOOK_UP = Port("look_up", StepName.PREFLIGHT, LookUpInput, LookUpResult, on_host=False)
+LOOK_AROUND = Port("look_around", StepName.PREFLIGHT, LookAroundInput, LookAroundResult)
+AWAIT_RELEASE = Port("await_release", StepName.PREFLIGHT, AwaitReleaseInput, AwaitReleaseResult)
+WATCH_RUN = Port("watch_run", StepName.ROLLBACK, GuardedRun, WatchRunResult, on_host=False)
+READ_RECORD = Port("read_record", StepName.ROLLBACK, GuardedRun, ReadRecordResult, on_host=False)
+SETTLE = Port("settle", StepName.ROLLBACK, SettleInput, SettleResult)
 
 PORTS: tuple[Port, ...] = (  # type: ignore[type-arg]
     LOCATE, PREFLIGHT, ANALYZE, PLAN, REVALIDATE, RECORD_APPROVALS,
     PATCH, BUILD, RESTART, VERIFY, ROLLBACK, REPORT,
+    ENTER_LANE, LEAVE_LANE, LOOK_UP, LOOK_AROUND, AWAIT_RELEASE, WATCH_RUN, READ_RECORD, SETTLE,
 )  # fmt: skip

@@ -118,9 +118,17 @@ def memo(record: RunRecord) -> dict[str, object]:
         "title": title(record),
         "summary": summary(record),
         "artifact_refs": [artifact.uri for artifact in record.artifacts] if settled else [],
-        "waiting_reason": "approval" if waiting else "",
+        "waiting_reason": _waiting_reason(record),
         "attention_required": waiting or (record.code == "rollback_incomplete"),
     }
+
+
+def _waiting_reason(record: RunRecord) -> str:
+    if record.status is RunStatus.AWAITING_APPROVAL:
+        return "approval"
+    if record.status is not RunStatus.QUEUED:
+        return ""
+    return "hold" if record.lane is None else "lane"
 
 
 def title(record: RunRecord) -> str:
@@ -130,7 +138,7 @@ def title(record: RunRecord) -> str:
 
 def summary(record: RunRecord) -> str:
     """One sentence on where the run stands."""
-    if record.status.terminal or record.status is RunStatus.AWAITING_APPROVAL:
+    if record.status.terminal or record.status in {RunStatus.AWAITING_APPROVAL, RunStatus.QUEUED}:
         return f"{record.status}: {record.summary}"[:400]
     step = current_step(record)
     return f"{record.status}: {step.name} (round {step.round})" if step else str(record.status)

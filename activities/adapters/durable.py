@@ -32,6 +32,12 @@ def write_once(path: Path, data: bytes) -> None:
     sync_directory(path.parent)
 
 
+def remove_durably(path: Path) -> None:
+    """Take ``path`` away for good; fine where it is gone already."""
+    path.unlink(missing_ok=True)
+    sync_directory(path.parent)
+
+
 @contextmanager
 def _complete_sibling(path: Path, data: bytes) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")

@@ -17,7 +17,17 @@ from workflows.errors import OrchestratorError
 
 STATE_DIR_VARIABLE = "MM_ORCHESTRATOR_STATE_DIR"
 SYSTEM_STATE_DIR = Path("/var/lib/mm-orchestrator")
-_SUBDIRECTORIES = ("journals", "locks", "children", "spool", "artifacts", "plans", "keys", "temporal")
+_SUBDIRECTORIES = (
+    "journals",
+    "locks",
+    "children",
+    "spool",
+    "artifacts",
+    "plans",
+    "keys",
+    "temporal",
+    "holds",
+)
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 
 
@@ -112,6 +122,11 @@ class StateDir:
     def keys(self) -> Path:
         """Signing keys."""
         return self.root / "keys"
+
+    @property
+    def holds(self) -> Path:
+        """An operator's pauses, one file each."""
+        return self.root / "holds"
 
     @property
     def temporal(self) -> Path:

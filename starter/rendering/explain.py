@@ -105,6 +105,8 @@ def _under_way(record: RunRecord) -> str:
     if record.status is RunStatus.AWAITING_APPROVAL:
         until = f" until {when(record.approval_deadline)}" if record.approval_deadline else ""
         return f"Nothing is written or locked while it waits for an approval{until}."
+    if record.status is RunStatus.QUEUED:
+        return f"It waits, {one_line(record.summary)}; nothing is written or locked meanwhile."
     now = next((step for step in record.steps if step.status is StepStatus.IN_PROGRESS), None)
     doing = f"step {step_label(now)}" if now else "it has not begun a step"
     written = "files or containers are being changed" if _changed(record) else "nothing is changed so far"

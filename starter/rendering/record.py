@@ -45,12 +45,19 @@ def _facts(record: RunRecord) -> Table:
         ("Ended", _ended(record)),
         ("Rounds", str(record.rounds) if record.status.terminal or record.rounds else None),
         ("Downtime", None if record.downtime_seconds is None else seconds(record.downtime_seconds)),
+        ("Lane", _lane(record)),
         ("Approval by", when(record.approval_deadline) if record.approval_deadline else None),
     ]
     for name, value in rows:
         if value:
             table.add_row(Text(name), said(value))
     return table
+
+
+def _lane(record: RunRecord) -> str | None:
+    if record.lane is None:
+        return None
+    return f"number {record.lane.position}, behind run {record.lane.holder or '?'}"
 
 
 def _ended(record: RunRecord) -> str | None:

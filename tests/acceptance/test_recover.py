@@ -1,5 +1,7 @@
 """``mm-orchestrator recover``: settles from the journal alone, and a late step changes nothing (I4, I7)."""
 
+import shutil
+
 import pytest
 
 from tests.acceptance.moments import Before, ended, held, journals, start
@@ -91,8 +93,12 @@ def test_a_run_that_was_recovered_changes_nothing_when_it_resumes(
 
 
 def test_the_current_state_can_be_accepted(operator: Operator, shop: ComposeSandbox, sleep: str) -> None:
-    """Until then the project is busy; afterwards files and containers are as the run left them."""
+    """The run's Temporal server is gone for good, so nobody will settle it: the project is busy.
+
+    Afterwards files and containers are as the run left them.
+    """
     run = killed_dev(operator, shop, sleep)
+    shutil.rmtree(operator.state / "temporal")
     containers, files = shop.fingerprints(), shop.checksums()
     busy = operator.run_local(shop.directory, "api", "restart api")
     assert (busy.code, busy.record.code) == (FAILED, "project_busy"), busy.stderr

@@ -14,6 +14,7 @@ import pytest
 from activities.adapters.artifact_store import ArtifactStore
 from activities.adapters.compose_runner import ComposeRunner
 from activities.adapters.docker_engine import DockerEngine
+from activities.adapters.holds import HoldStore
 from activities.adapters.journal import JournalStore
 from activities.adapters.policy_file import PolicySource
 from activities.adapters.state_dir import StateDir
@@ -67,6 +68,7 @@ class PreflightHost:
             policies=source,
             journals=self.journals,
             artifacts=ArtifactStore.in_state_dir(self.state),
+            holds=HoldStore(self.state),
         )
 
     async def accept(self, instruction: str, **request: object) -> PreflightResult:

@@ -10,6 +10,7 @@ from activities.adapters.artifact_store import ArtifactStore
 from activities.adapters.compose_runner import ComposeRunner
 from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.git_diff import GitDiff
+from activities.adapters.holds import HoldStore
 from activities.adapters.journal import Journal, JournalStore
 from activities.adapters.masking import Masking
 from activities.adapters.project_resources import ProjectResources
@@ -90,6 +91,7 @@ class Rig:
             self.artifacts,
             masking,
             GitDiff(os.environ),
+            HoldStore(self.state),
         )
         self.rollback_step = Rollback(
             self.journals,

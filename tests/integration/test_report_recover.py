@@ -14,9 +14,10 @@ from activities.adapters import process
 from activities.adapters.compose_runner import ComposeRunner
 from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.process import ChildRegistry
+from activities.settle import How, Recovery
 from tests.conftest import ComposeFactory
 from tests.integration.state_rig import FILES, RUN, Rig
-from worker.recover import How, Recovery, recover_command
+from worker.recover import recover_command
 from worker.settings import WorkerSettings
 from workflows.errors import OrchestratorError
 from workflows.models.record import FileTouched, RollbackOutcome, RunEvent, RunRecord, RunReport
@@ -42,7 +43,8 @@ async def rig(compose_project: ComposeFactory, tmp_path: Path) -> AsyncIterator[
 @pytest.fixture
 def recovery(rig: Rig) -> Recovery:
     """The parts of `recover`, on the same state directory."""
-    return Recovery(rig.journals, rig.artifacts, rig.docker, rig.rollback_step, rig.report_step)
+    report = replace(rig.report_step, settled_by="recover").report
+    return Recovery(rig.journals, rig.artifacts, rig.docker, rig.rollback_step.rollback, report)
 
 
 def ended(rig: Rig, status: RunStatus, rollback: RollbackOutcome | None = None) -> RunRecord:

@@ -17,7 +17,7 @@ from starter.converter import data_converter
 from tests.replay.stories import STORIES
 from tests.workflow.scripted_host import ScriptedHost
 from worker.sandbox import sandbox
-from workflows.orchestrator_run import OrchestratorRun
+from worker.workers import WORKFLOWS
 
 HISTORIES = Path(__file__).parent / "histories"
 _IDENTITY = re.compile(r'("identity": )"[^"]*"')
@@ -30,7 +30,7 @@ async def test_a_saved_history_replays(name: str) -> None:
     if os.environ.get("RECORD_HISTORIES"):
         return
     history = WorkflowHistory.from_json(f"mm:{name}", (HISTORIES / f"{name}.json").read_text())
-    replayer = Replayer(workflows=[OrchestratorRun], data_converter=data_converter, workflow_runner=sandbox())
+    replayer = Replayer(workflows=WORKFLOWS, data_converter=data_converter, workflow_runner=sandbox())
     result = await replayer.replay_workflow(history, raise_on_replay_failure=False)
     assert result.replay_failure is None
 
@@ -47,7 +47,7 @@ async def test_todays_run_of_the_same_story_replays(
     if os.environ.get("RECORD_HISTORIES"):
         text = _STACK_TRACE.sub(r'\1""', _IDENTITY.sub(r'\1"worker"', history.to_json()))
         (HISTORIES / f"{name}.json").write_text(text + "\n")
-    replayer = Replayer(workflows=[OrchestratorRun], data_converter=data_converter, workflow_runner=sandbox())
+    replayer = Replayer(workflows=WORKFLOWS, data_converter=data_converter, workflow_runner=sandbox())
     await replayer.replay_workflow(history)
 
 

@@ -16,6 +16,26 @@ from workflows.errors import OrchestratorError
 from workflows.models.artifact import RunArtifact
 from workflows.models.failure import Failure
 from workflows.models.finding import Finding, FindingKind
+from workflows.models.guarding import (
+    Closing,
+    GuardedRun,
+    LookAroundInput,
+    LookAroundResult,
+    LookUpInput,
+    LookUpResult,
+    ReadRecordResult,
+    SettleInput,
+    SettleResult,
+    WatchRunResult,
+)
+from workflows.models.lane import (
+    AwaitReleaseInput,
+    AwaitReleaseResult,
+    EnterLaneInput,
+    LaneStanding,
+    LeaveLaneInput,
+    LeftLane,
+)
 from workflows.models.plan import ActionPlan, BuildStep, PatchStep, RestartStep, VerifyStep
 from workflows.models.policy import ApprovalGate, Limits, Trust
 from workflows.models.record import FileTouched, RollbackOutcome
@@ -43,6 +63,17 @@ GATE = ApprovalGate(
     time_limit_seconds=3600,
     identities={"alice": ("sre",), "bob": ("sre",), "carol": ("intern",)},
 )
+BESIDES = {
+    "enter_lane",
+    "leave_lane",
+    "look_around",
+    "look_up",
+    "await_release",
+    "watch_run",
+    "read_record",
+    "settle",
+}
+STEPS = {port.name for port in ports.PORTS} - BESIDES
 
 
 def artifact(name: str) -> RunArtifact:
@@ -69,6 +100,9 @@ class ScriptedHost:
 
     def __init__(self, *, gate: ApprovalGate | None = None, max_rounds: int = 5) -> None:
         self.calls: list[str] = []
+        """Steps of a run, in the order in which they were asked for."""
+        self.asked: list[str] = []
+        """What is asked of Temporal and of the host besides: lane, guard, hold."""
         self.jobs: dict[str, list[Any]] = {}
         self.gate = gate or ApprovalGate()
         self.limits = Limits(max_rounds=max_rounds)
@@ -82,7 +116,7 @@ class ScriptedHost:
 
     def _bind(self, port: Port[Any, Any]) -> Callable[..., Any]:
         async def call(job: Any) -> Any:
-            self.calls.append(port.name)
+            (self.calls if port.name in STEPS else self.asked).append(port.name)
             self.jobs.setdefault(port.name, []).append(job)
             answer = self.answers[port.name](job)
             return await answer if asyncio.iscoroutine(answer) else answer
@@ -183,3 +217,29 @@ class ScriptedHost:
 
     def _report(self, job: ports.ReportInput) -> ports.ArtifactsResult:
         return ports.ArtifactsResult(artifacts=(artifact("report.json"), artifact("manifest.json")))
+
+    # What asks Temporal: nobody else is there, and the guard's watch ends at once.
+
+    def _enter_lane(self, job: EnterLaneInput) -> LaneStanding:
+        return LaneStanding(position=0, holder=job.entry.run_id)
+
+    def _leave_lane(self, job: LeaveLaneInput) -> LeftLane:
+        return LeftLane()
+
+    def _look_around(self, job: LookAroundInput) -> LookAroundResult:
+        return LookAroundResult()
+
+    def _look_up(self, job: LookUpInput) -> LookUpResult:
+        return LookUpResult(alive=tuple(run.run_id for run in job.runs))
+
+    def _await_release(self, job: AwaitReleaseInput) -> AwaitReleaseResult:
+        return AwaitReleaseResult(released=True)
+
+    def _watch_run(self, job: GuardedRun) -> WatchRunResult:
+        return WatchRunResult(closing=Closing.COMPLETED)
+
+    def _read_record(self, job: GuardedRun) -> ReadRecordResult:
+        return ReadRecordResult()
+
+    def _settle(self, job: SettleInput) -> SettleResult:
+        return SettleResult(settled=True, state="as before")

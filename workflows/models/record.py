@@ -6,6 +6,7 @@ from workflows.models.approval import Approval
 from workflows.models.artifact import RunArtifact
 from workflows.models.base import Model
 from workflows.models.failure import Failure
+from workflows.models.lane import LaneStanding
 from workflows.models.plan import ActionPlan
 from workflows.models.snapshot import NeighbourProof
 from workflows.models.status import RunStatus, StepName, StepStatus
@@ -89,6 +90,8 @@ class RunRecord(Model):
     downtime_seconds: float | None = None
     """Old container's end to new one's start; after a rollback: first restart until all was put back."""
     approval_deadline: datetime | None = None
+    lane: LaneStanding | None = None
+    """Its place while it is ``queued`` behind other runs of the project; position 1 is next."""
     created_at: datetime
     started_at: datetime | None = None
     completed_at: datetime | None = None
