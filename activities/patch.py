@@ -94,9 +94,9 @@ class Patch:
         """Open the journal and write the plan's files; a plan without files only opens the journal.
 
         Raises:
-            OrchestratorError: ``project_busy``, ``project_held``, ``lock_timeout``, ``journal_settled``,
-                ``plan_drifted``, ``diff_invalid``, ``diff_not_allowed``, ``foreign_change``,
-                ``write_failed`` and the workspace's own codes.
+            OrchestratorError: ``project_busy``, ``project_held``, ``approval_expired``, ``lock_timeout``,
+                ``journal_settled``, ``plan_drifted``, ``diff_invalid``, ``diff_not_allowed``,
+                ``foreign_change``, ``write_failed`` and the workspace's own codes.
         """
         async with beating(lambda: "patch"), self.journals.locked(job.target.project.name):
             workspace = Workspace(job.target)
@@ -126,6 +126,7 @@ class Patch:
                 raise OrchestratorError("project_busy", run_id=other.run_id, project=other.project)
         if self.journals.find(run.run_id, run.generation) is None:
             self.holds.check(job.target.project.name)  # a run that has begun may come to its end
+            _require_approved(job)
             return None
         return self.journals.guard(run.run_id, run.generation, run.epoch).check()
 
@@ -248,6 +249,15 @@ class Patch:
 
     async def _store_diff(self, job: PatchInput, name: str, diff: str, redactor: Redactor) -> RunArtifact:
         return await self.artifacts.put(job.run.run_id, name, redactor.text(diff).encode("utf-8", "replace"))
+
+
+def _require_approved(job: PatchInput) -> None:
+    """An approval may lapse while the run waits for its turn (I2)."""
+    until = job.approved_until
+    if until is not None and datetime.now(UTC) >= until:
+        raise OrchestratorError(
+            "approval_expired", limit=f"its validity, which ended at {until:%H:%M:%S} UTC"
+        )
 
 
 def _require_the_plans_files(plan: ActionPlan, patches: tuple[FilePatch, ...]) -> None:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypedDict
 
+from activities.adapters.approval_tokens import UsedTokens
 from activities.adapters.artifact_store import ArtifactStore
 from activities.adapters.compose_runner import ComposeRunner
 from activities.adapters.docker_engine import DockerEngine
@@ -24,6 +25,7 @@ from activities.adapters.temporal_runs import TemporalRuns
 from activities.analyze import Analyze
 from activities.approve import RecordApprovals, Revalidate
 from activities.build import Build
+from activities.check_token import CheckToken
 from activities.checks.implicit_project import implicit_names
 from activities.hold import AwaitRelease, LookAround
 from activities.lane import EnterLane, LeaveLane
@@ -165,6 +167,7 @@ def bind(on: Adapters, host: str, task_queue: str) -> dict[str, Activity]:
         ports.REVALIDATE.name: Revalidate(
             policies=on.policies, plans=plans, docker=on.engine, compose=on.compose
         ).revalidate,
+        ports.CHECK_TOKEN.name: CheckToken(policies=on.policies, used=UsedTokens(on.state)).check_token,
         ports.RECORD_APPROVALS.name: RecordApprovals(artifacts=on.artifacts).record_approvals,
         ports.PATCH.name: Patch(
             plans=plans,

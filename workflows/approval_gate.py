@@ -1,13 +1,15 @@
 """Who may approve which plan (SPEC FR-009, invariant I2): pure rules over recorded facts."""
 
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from workflows.errors import OrchestratorError
 from workflows.models.approval import Approval, Approve, Reject, Verdict
 from workflows.models.plan import ActionPlan
 from workflows.models.policy import ApprovalGate, Trust
+from workflows.models.token import TokenChecked
 
 
 @dataclass(frozen=True)
@@ -21,42 +23,78 @@ class Waiting:
 
 
 def judge_approval(
-    attempt: Approve, waiting: Waiting, earlier: Iterable[Approval], now: datetime
+    attempt: Approve,
+    waiting: Waiting,
+    earlier: Iterable[Approval],
+    now: datetime,
+    checked: TokenChecked | None = None,
 ) -> Approval:
-    """Accept or refuse one attempt to approve; both end up on record."""
+    """Accept or refuse one attempt to approve; both end up on record.
+
+    Args:
+        attempt: as it came.
+        waiting: what the run waits for now.
+        earlier: every attempt before.
+        now: the workflow's time.
+        checked: what became of the attempt's token; None where it had none.
+    """
+    who = _Who.of(attempt, checked)
     try:
-        roles = _check_approval(attempt, waiting, earlier, now)
+        roles = _check_approval(attempt, who, waiting, earlier, now, checked)
     except OrchestratorError as error:
-        return _refused(error, attempt.approver, now, attempt.plan_digest, waiting.plan, attempt.comment)
+        return _refused(error, who, now, attempt.plan_digest, waiting.plan, attempt.comment)
     return Approval(
         verdict=Verdict.APPROVED,
-        approver=attempt.approver,
+        approver=who.name,
         roles=roles,
         at=now,
-        plan_digest=attempt.plan_digest,
+        plan_digest=waiting.plan.digest,
         plan_revision=waiting.plan.revision,
-        message=f"approved by {attempt.approver}",
+        message=f"approved by {who.name}",
         comment=attempt.comment,
+        signed=checked is not None,
+        token_id=who.token_id,
+        valid_until=now + timedelta(seconds=waiting.gate.validity_seconds),
     )
 
 
-def judge_rejection(attempt: Reject, waiting: Waiting, now: datetime) -> Approval:
+def judge_rejection(
+    attempt: Reject, waiting: Waiting, now: datetime, checked: TokenChecked | None = None
+) -> Approval:
     """Accept or refuse one attempt to reject. The requester may reject their own run."""
-    digest = waiting.plan.digest
+    digest, who = waiting.plan.digest, _Who.of(attempt, checked)
     try:
-        roles = _check_identity(attempt.approver, attempt.token, waiting, requester_allowed=True)
+        _require_good_token(checked, waiting)
+        roles = _check_identity(who, waiting, requester_allowed=True)
     except OrchestratorError as error:
-        return _refused(error, attempt.approver, now, digest, waiting.plan, attempt.reason)
+        return _refused(error, who, now, digest, waiting.plan, attempt.reason)
     return Approval(
         verdict=Verdict.REJECTED,
-        approver=attempt.approver,
+        approver=who.name,
         roles=roles,
         at=now,
         plan_digest=digest,
         plan_revision=waiting.plan.revision,
         message=attempt.reason or "no reason given",
         comment=attempt.reason,
+        signed=checked is not None,
+        token_id=who.token_id,
     )
+
+
+@dataclass(frozen=True)
+class _Who:
+    """Who decides: proved by a token, else as they say."""
+
+    name: str | None
+    signed: bool
+    token_id: str | None = None
+
+    @staticmethod
+    def of(attempt: Approve | Reject, checked: TokenChecked | None) -> "_Who":
+        if checked is None:
+            return _Who(attempt.approver, signed=False)
+        return _Who(checked.approver or attempt.approver, signed=True, token_id=checked.token_id)
 
 
 def refuse_unasked(
@@ -66,13 +104,33 @@ def refuse_unasked(
     code = "no_plan_yet" if plan is None and not over else "approval_not_needed"
     digest = attempt.plan_digest if isinstance(attempt, Approve) else None
     comment = attempt.comment if isinstance(attempt, Approve) else attempt.reason
-    return _refused(OrchestratorError(code), attempt.approver, now, digest, plan, comment)
+    return _refused(OrchestratorError(code), _Who.of(attempt, None), now, digest, plan, comment)
 
 
-def satisfied(gate: ApprovalGate, plan: ActionPlan, approvals: Iterable[Approval]) -> bool:
-    """Whether enough different people approved exactly this plan, in this revision."""
-    people = {approval.approver for approval in approvals if _counts(approval, plan)}
-    return len(people) >= gate.quorum
+def satisfied(gate: ApprovalGate, plan: ActionPlan, approvals: Iterable[Approval], now: datetime) -> bool:
+    """Whether enough different people approved exactly this plan, in this revision, and still stand by it."""
+    until = approved_until(gate, plan, approvals)
+    return until is not None and now < until
+
+
+def approved_until(gate: ApprovalGate, plan: ActionPlan, approvals: Iterable[Approval]) -> datetime | None:
+    """When the approval lapses because too few of them are valid; None where there never were enough."""
+    people: dict[str, datetime] = {}
+    for approval in approvals:
+        if _counts(approval, plan) and approval.valid_until is not None:
+            name = _normal(approval.approver)
+            people[name] = max(approval.valid_until, people.get(name, approval.valid_until))
+    latest = sorted(people.values(), reverse=True)
+    return latest[gate.quorum - 1] if len(latest) >= gate.quorum else None
+
+
+def same_person(one: str | None, other: str | None) -> bool:
+    """Whether two spellings name one identity: case, width and blanks make nobody else."""
+    return one is not None and other is not None and _normal(one) == _normal(other)
+
+
+def _normal(name: str | None) -> str:
+    return unicodedata.normalize("NFKC", name or "").strip().casefold()
 
 
 def _counts(approval: Approval, plan: ActionPlan) -> bool:
@@ -82,30 +140,54 @@ def _counts(approval: Approval, plan: ActionPlan) -> bool:
 
 
 def _check_approval(
-    attempt: Approve, waiting: Waiting, earlier: Iterable[Approval], now: datetime
+    attempt: Approve,
+    who: _Who,
+    waiting: Waiting,
+    earlier: Iterable[Approval],
+    now: datetime,
+    checked: TokenChecked | None,
 ) -> tuple[str, ...]:
     if now > waiting.deadline:
         raise OrchestratorError("approval_expired", limit=f"{waiting.gate.time_limit_seconds:.0f} s")
-    roles = _check_identity(attempt.approver, attempt.token, waiting, requester_allowed=False)
-    if not attempt.plan_digest:
+    _require_good_token(checked, waiting)
+    roles = _check_identity(who, waiting, requester_allowed=False)
+    digest = attempt.plan_digest or (checked.plan_digest if checked else None)
+    if not digest:
         raise OrchestratorError("plan_digest_required")
-    if attempt.plan_digest != waiting.plan.digest:
+    if digest != waiting.plan.digest:
         raise OrchestratorError("plan_digest_mismatch")
     for approval in earlier:
-        if _counts(approval, waiting.plan) and approval.approver == attempt.approver:
-            raise OrchestratorError("approver_repeated", approver=attempt.approver)
+        in_force = _counts(approval, waiting.plan) and (approval.valid_until or now) > now
+        if in_force and same_person(approval.approver, who.name):
+            raise OrchestratorError("approver_repeated", approver=who.name)
     return roles
 
 
-def _check_identity(
-    approver: str | None, token: str | None, waiting: Waiting, *, requester_allowed: bool
-) -> tuple[str, ...]:
-    gate = waiting.gate
-    if gate.trust is Trust.SIGNED:
-        raise OrchestratorError("token_unverifiable" if token else "signature_required")
+def _require_good_token(checked: TokenChecked | None, waiting: Waiting) -> None:
+    """A token that was checked against a plan that is no longer the one that waits proves nothing."""
+    if checked is None:
+        return
+    if checked.code is not None:
+        raise _Told(checked.code, checked.message)
+    if checked.plan_digest != waiting.plan.digest:
+        raise OrchestratorError("plan_digest_mismatch")
+
+
+class _Told(OrchestratorError):  # noqa: N818 - only the words differ
+    """An error of the catalogue in the words that its first teller found."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(code)
+        self.message = message or self.message
+
+
+def _check_identity(who: _Who, waiting: Waiting, *, requester_allowed: bool) -> tuple[str, ...]:
+    gate, approver = waiting.gate, who.name
+    if gate.trust is Trust.SIGNED and not who.signed:
+        raise OrchestratorError("signature_required")
     if not approver:
         raise OrchestratorError("approver_required")
-    if approver == waiting.requested_by:
+    if same_person(approver, waiting.requested_by):
         if requester_allowed:
             return gate.identities.get(approver, ())
         raise OrchestratorError("self_approval", approver=approver)
@@ -120,7 +202,7 @@ def _check_identity(
 
 def _refused(
     error: OrchestratorError,
-    approver: str | None,
+    who: _Who,
     now: datetime,
     digest: str | None,
     plan: ActionPlan | None,
@@ -128,11 +210,13 @@ def _refused(
 ) -> Approval:
     return Approval(
         verdict=Verdict.REFUSED,
-        approver=approver,
+        approver=who.name,
         at=now,
         plan_digest=digest,
         plan_revision=plan.revision if plan else 0,
         code=error.code,
         message=error.message,
         comment=comment,
+        signed=False,
+        token_id=who.token_id,
     )

@@ -11,6 +11,7 @@ from temporalio.exceptions import WorkflowAlreadyStartedError
 
 with workflow.unsafe.imports_passed_through():
     from workflows import ports
+    from workflows.deciding import DecidingRun
     from workflows.errors import OrchestratorError
     from workflows.lifecycle import StepFailed
     from workflows.models.guarding import (
@@ -31,7 +32,6 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows.models.request import RunRequest
     from workflows.models.status import RunStatus, StepName, StepStatus
-    from workflows.performing import PerformingRun
 
 GUARD_TYPE = "MoonMind.RunGuard"
 _ASK_AGAIN = timedelta(seconds=60)
@@ -42,7 +42,7 @@ OTHERS_FIRST = frozenset({"project_busy", "project_held"})
 """Codes that say: not now, and nothing was written."""
 
 
-class CoordinatingRun(PerformingRun):
+class CoordinatingRun(DecidingRun):
     """A run among others."""
 
     def __init__(self, request: RunRequest) -> None:

@@ -72,8 +72,8 @@ def status_after_rollback(claimed: RunStatus, *, complete: bool, nothing_written
     """The terminal status once the rollback was measured (invariant I4)."""
     if not complete:
         return RunStatus.FAILED
-    if claimed is RunStatus.CANCELLED:
-        return RunStatus.CANCELLED
+    if claimed is RunStatus.CANCELLED or (claimed is RunStatus.REJECTED and nothing_written):
+        return claimed
     return RunStatus.FAILED if nothing_written else RunStatus.ROLLED_BACK
 
 

@@ -5,13 +5,12 @@ the world is behind ``ports``, how long it may take is in ``options``.
 """
 
 import asyncio
-from datetime import timedelta
+from datetime import datetime
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from workflows import ports, visibility
-    from workflows.approval_gate import Waiting
+    from workflows import approval_gate, ports, visibility
     from workflows.coordinating import OTHERS_FIRST
     from workflows.errors import OrchestratorError
     from workflows.lifecycle import (
@@ -85,6 +84,8 @@ class OrchestratorRun(SettlingRun):
                 await self._begin_again()
                 failure = None
                 continue
+            if failure.code == "approval_expired":
+                raise Ended(RunStatus.REJECTED, failure=failure)
             if not brings_new_evidence(failure) or self._round >= self._measured.limits.max_rounds:
                 raise Ended(RunStatus.FAILED, failure=failure)
             self._round += 1
@@ -198,15 +199,12 @@ class OrchestratorRun(SettlingRun):
 
     async def _approve(self) -> None:
         """Wait, holding nothing, until the gate is satisfied, somebody rejects, or time is over."""
-        gate, plan = self._measured.gate, self.plan_now
-        limit = timedelta(seconds=gate.time_limit_seconds)
+        gate = self._measured.gate
         over: OrchestratorError | None = None
-        self._waiting = Waiting(gate, plan, self._request.requested_by, workflow.now() + limit)
-        self._ledger.change(status=RunStatus.AWAITING_APPROVAL, approval_deadline=self._waiting.deadline,
-                            summary=f"waits for approval of plan {plan.digest[:12]}")  # fmt: skip
+        self._begin_waiting(gate)
         self._begin(StepName.APPROVE, "waiting for approval")
         try:
-            await workflow.wait_condition(self._decided, timeout=limit, timeout_summary="approval time limit")
+            await self._wait_for_decision(gate)
         except TimeoutError:
             over = OrchestratorError("approval_expired", limit=f"{gate.time_limit_seconds:.0f} s")
         else:
@@ -250,7 +248,12 @@ class OrchestratorRun(SettlingRun):
         await self._be_guarded()
         self._begin(StepName.PATCH)
         self._wrote = True  # from here on only a measured rollback may say that nothing was written
-        job = ports.PatchInput(run=self._ref, target=self._measured.target, plan=self._executable_plan)
+        job = ports.PatchInput(
+            run=self._ref,
+            target=self._measured.target,
+            plan=self._executable_plan,
+            approved_until=self._approved_until(),
+        )
         patched = await self._perform(ports.PATCH, job)
         self._epoch = patched.epoch
         self._ledger.touch(patched.files)
@@ -293,6 +296,11 @@ class OrchestratorRun(SettlingRun):
         return None
 
     # Small rules.
+
+    def _approved_until(self) -> datetime | None:
+        """Before this instant the first write must come; None where nobody had to approve."""
+        gate, plan = self._measured.gate, self.plan_now
+        return approval_gate.approved_until(gate, plan, self.record.approvals) if gate.protected else None
 
     def _must_stand_back(self, failure: Failure) -> bool:
         """A hold or another run came between the turn and the first write: nothing was written yet."""

@@ -5,6 +5,7 @@ composition binds exactly one implementation to it, and a test holds the two tog
 """
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Generic, TypeVar
 
 from workflows.models.approval import Approval
@@ -38,6 +39,7 @@ from workflows.models.request import Intent, RunRequest
 from workflows.models.snapshot import NeighbourProof, ServiceSnapshot
 from workflows.models.status import StepName
 from workflows.models.target import Target
+from workflows.models.token import CheckTokenInput, TokenChecked
 from workflows.models.verification import ProbeResult, Verification
 
 In = TypeVar("In", bound=Model)
@@ -186,6 +188,8 @@ class PatchInput(Model):
     run: RunRef
     target: Target
     plan: ActionPlan
+    approved_until: datetime | None = None
+    """Nothing is written for the first time after this instant; None: no approval was needed."""
 
 
 class PatchResult(Model):
@@ -283,6 +287,7 @@ ANALYZE = Port("analyze", StepName.ANALYZE, AnalyzeInput, AnalyzeResult)
 PLAN = Port("plan", StepName.PLAN, PlanInput, PlanResult)
 REVALIDATE = Port("revalidate", StepName.APPROVE, RevalidateInput, RevalidateResult)
 RECORD_APPROVALS = Port("record_approvals", StepName.APPROVE, RecordApprovalsInput, ArtifactsResult)
+CHECK_TOKEN = Port("check_token", StepName.APPROVE, CheckTokenInput, TokenChecked)
 PATCH = Port("patch", StepName.PATCH, PatchInput, PatchResult)
 BUILD = Port("build", StepName.BUILD, BuildInput, BuildResult)
 RESTART = Port("restart", StepName.RESTART, RestartInput, RestartResult)
@@ -299,7 +304,7 @@ READ_RECORD = Port("read_record", StepName.ROLLBACK, GuardedRun, ReadRecordResul
 SETTLE = Port("settle", StepName.ROLLBACK, SettleInput, SettleResult)
 
 PORTS: tuple[Port, ...] = (  # type: ignore[type-arg]
-    LOCATE, PREFLIGHT, ANALYZE, PLAN, REVALIDATE, RECORD_APPROVALS,
+    LOCATE, PREFLIGHT, ANALYZE, PLAN, CHECK_TOKEN, REVALIDATE, RECORD_APPROVALS,
     PATCH, BUILD, RESTART, VERIFY, ROLLBACK, REPORT,
     ENTER_LANE, LEAVE_LANE, LOOK_UP, LOOK_AROUND, AWAIT_RELEASE, WATCH_RUN, READ_RECORD, SETTLE,
 )  # fmt: skip

@@ -1,24 +1,16 @@
-"""What clients may ask and send while a run goes on: queries, signals, updates, and what is published.
-
-Signals and updates are judged and put on record in the same moment; nothing here touches the world.
-"""
+"""What clients may ask while a run goes on, and what is published where no worker has to answer."""
 
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from workflows import approval_gate, visibility
-    from workflows.approval_gate import Waiting
+    from workflows import visibility
     from workflows.lifecycle import Ledger
-    from workflows.models.approval import Approval, Approve, Reject, Verdict
     from workflows.models.artifact import RunArtifact
     from workflows.models.plan import ActionPlan
     from workflows.models.record import RunRecord
     from workflows.models.request import RunRequest
     from workflows.models.status import RunStatus, StepName, StepStatus
     from workflows.start_input import TakesOneRequest
-
-_REFUSALS_ON_RECORD = 100
-"""A flood of attempts must not make the record too large for Temporal: the run could not end any more."""
 
 
 class RunView(TakesOneRequest):
@@ -28,7 +20,6 @@ class RunView(TakesOneRequest):
         info = workflow.info()
         self._request = request
         self._round = 1
-        self._waiting: Waiting | None = None
         self._published: tuple[str, dict[str, object]] | None = None
         self._ledger = Ledger(
             RunRecord(
@@ -81,76 +72,6 @@ class RunView(TakesOneRequest):
     def query_step_ledger(self) -> visibility.StepLedger:
         """Every step of every round."""
         return visibility.step_ledger(self.record)
-
-    # Signals and updates.
-
-    @workflow.signal(name="Approve", description="{token?, approver?, plan_digest, comment?}")
-    def signal_approve(self, attempt: Approve = Approve()) -> None:  # noqa: B008 - immutable
-        """Approve by signal; a refusal is on record, the sender hears nothing."""
-        self._take_approval(attempt)
-
-    @workflow.signal(name="Reject", description="{token?, approver?, reason}")
-    def signal_reject(self, attempt: Reject = Reject()) -> None:  # noqa: B008 - immutable
-        """Reject by signal."""
-        self._take_rejection(attempt)
-
-    @workflow.update(name="Approve", description="{token?, approver?, plan_digest, comment?}")
-    def update_approve(self, attempt: Approve) -> Approval:
-        """Approve by update; the answer is the attempt as it went on record."""
-        return self._take_approval(attempt)
-
-    @workflow.update(name="Reject", description="{token?, approver?, reason}")
-    def update_reject(self, attempt: Reject) -> Approval:
-        """Reject by update."""
-        return self._take_rejection(attempt)
-
-    def _take_approval(self, attempt: Approve) -> Approval:
-        now, earlier = workflow.now(), self.record.approvals
-        if self._waiting is None:
-            judged = approval_gate.refuse_unasked(attempt, self.record.plan, now, over=self._over)
-        else:
-            judged = approval_gate.judge_approval(attempt, self._waiting, earlier, now)
-        return self._enter(judged)
-
-    def _take_rejection(self, attempt: Reject) -> Approval:
-        now = workflow.now()
-        if self._waiting is None:
-            judged = approval_gate.refuse_unasked(attempt, self.record.plan, now, over=self._over)
-        else:
-            judged = approval_gate.judge_rejection(attempt, self._waiting, now)
-        return self._enter(judged)
-
-    @property
-    def _over(self) -> bool:
-        return self.record.status.terminal
-
-    def _enter(self, judged: Approval) -> Approval:
-        refused = sum(attempt.verdict is Verdict.REFUSED for attempt in self.record.approvals)
-        if judged.verdict is Verdict.REFUSED and refused >= _REFUSALS_ON_RECORD:
-            self._ledger.warn(
-                (f"more than {_REFUSALS_ON_RECORD} attempts to approve or reject were refused",)
-            )
-            return judged
-        self._ledger.change(approvals=(*self.record.approvals, judged))
-        return judged
-
-    def _rejection(self) -> Approval | None:
-        """The rejection of the current plan revision, if there is one."""
-        revision = self.plan_now.revision
-        return next(
-            (
-                a
-                for a in self.record.approvals
-                if a.verdict is Verdict.REJECTED and a.plan_revision == revision
-            ),
-            None,
-        )
-
-    def _decided(self) -> bool:
-        if self._waiting is None:
-            return False
-        approved = approval_gate.satisfied(self._waiting.gate, self.plan_now, self.record.approvals)
-        return approved or self._rejection() is not None
 
     # Small words for the ledger, each of which others see at once.
 

@@ -16,6 +16,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
 from activities.adapters.policy_schema import described, fields_at
+from activities.adapters.policy_signers import signer_problems, too_few_signers
 from workflows.models.policy import Policy, ProjectPolicy, ServicePolicy
 
 MAX_POLICY_BYTES = 1024 * 1024
@@ -158,6 +159,8 @@ def _contradictions(document: _Document, policy: Policy, path: Path) -> Iterator
     yield from _unknown_roles(
         document, policy, ("approvals", "approver_roles"), policy.approvals.approver_roles
     )
+    for location, problem, valid in signer_problems(policy):
+        yield document.problem(location, problem, valid)
 
 
 def _workspace(document: _Document, name: str, project: ProjectPolicy, path: Path) -> Iterator[PolicyProblem]:
@@ -188,6 +191,9 @@ def _approvers(
         yield document.problem(
             (*location, "protected"), problem, "more people in the roles, or a lower quorum"
         )
+    elif problem := too_few_signers(policy, rules):
+        valid = "a public_key under approvers, approvals.shared_secret_file, or trust: unsigned"
+        yield document.problem((*location, "protected"), problem, valid)
 
 
 def _unknown_roles(

@@ -18,16 +18,9 @@ from workflows.errors import OrchestratorError
 STATE_DIR_VARIABLE = "MM_ORCHESTRATOR_STATE_DIR"
 SYSTEM_STATE_DIR = Path("/var/lib/mm-orchestrator")
 _SUBDIRECTORIES = (
-    "journals",
-    "locks",
-    "children",
-    "spool",
-    "artifacts",
-    "plans",
-    "keys",
-    "temporal",
-    "holds",
-)
+    "journals", "locks", "children", "spool", "artifacts", "plans", "keys", "temporal", "holds",
+    "used-tokens",
+)  # fmt: skip
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 
 
@@ -127,6 +120,11 @@ class StateDir:
     def holds(self) -> Path:
         """An operator's pauses, one file each."""
         return self.root / "holds"
+
+    @property
+    def used_tokens(self) -> Path:
+        """Approval tokens that were used, one file each, named by a hash."""
+        return self.root / "used-tokens"
 
     @property
     def temporal(self) -> Path:

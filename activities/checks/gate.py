@@ -13,10 +13,6 @@ def approval_gate(policy: Policy, rules: ServicePolicy, request: RunRequest, ser
     """
     if rules.protected and request.requested_by is None:
         raise OrchestratorError("requester_required", service=service)
-    identities: dict[str, tuple[str, ...]] = {}
-    for role, people in sorted(policy.roles.items()):
-        for person in people:
-            identities[person] = (*identities.get(person, ()), role)
     return ApprovalGate(
         protected=rules.protected,
         reasons=(f"policy: service {service} is protected",) if rules.protected else (),
@@ -24,7 +20,9 @@ def approval_gate(policy: Policy, rules: ServicePolicy, request: RunRequest, ser
         approver_roles=policy.roles_for(rules),
         quorum=policy.approvals.quorum,
         time_limit_seconds=policy.approvals.time_limit_seconds,
-        identities=identities,
+        validity_seconds=policy.approvals.validity_seconds,
+        warn_before_seconds=policy.approvals.warn_before_seconds,
+        identities=policy.identities,
     )
 
 

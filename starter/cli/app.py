@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from starter.cli import decide, evidence, look, run
+from starter.cli.keys import add_keys
 from starter.cli.session import LocalStack, open_session
 
 __all__ = ["LocalStack", "build_app"]
@@ -63,4 +64,5 @@ def build_app(local: LocalStack) -> typer.Typer:
     app.command("reject")(decide.reject)
     app.command("cancel")(decide.cancel)
     app.command("artifacts")(evidence.artifacts)
+    add_keys(app)
     return app

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from starter.cli.exit_codes import ExitCode
-from starter.cli.options import Approver, AsJson, Comment, Reason, RunName, Token, Yes
+from starter.cli.keys import sign_for, signs_by_itself
+from starter.cli.options import Approver, AsJson, Comment, KeyFile, Reason, RunName, Token, Yes
 from starter.cli.session import Session, session_of
 from starter.evidence import EvidenceFiles, whole_diff
 from starter.rendering.errors import remedy_of
@@ -16,7 +17,9 @@ from starter.rendering.text import one_line
 from workflows.errors import OrchestratorError
 from workflows.models.approval import Approval, Verdict
 from workflows.models.plan import ActionPlan
+from workflows.models.record import RunRecord
 from workflows.models.status import RunStatus
+from workflows.models.token import Act
 
 if TYPE_CHECKING:
     from starter.client import OrchestratorClient
@@ -29,33 +32,39 @@ def approve(  # noqa: PLR0913 - a command's options are its parameters
     approver: Approver = None,
     comment: Comment = None,
     token: Token = None,
+    key: KeyFile = None,
     yes: Yes = False,
     as_json: AsJson = False,
 ) -> None:
     """Approve the plan that waits.
 
-    The plan is shown, and exactly that plan is approved.
+    The plan is shown, and exactly that plan is approved; signed, where you have a key.
     """
     session = session_of(context)
 
     async def work() -> int:
         async with session.client() as client:
-            plan = await _waiting_plan(session, client, run)
+            record, plan = await _waiting_plan(session, client, run)
             if not yes and not _agreed(session, plan, run):
                 return ExitCode.NO_RUN
+            signed = token
+            if signed is None and signs_by_itself(session, key, approver):
+                signed = sign_for(session, record, act=Act.APPROVE, key=key, approver=approver)
             answer = await client.approve(
                 run,
                 plan_digest=plan.digest,
                 approver=approver or session.settings.identity,
                 comment=comment,
-                token=token,
+                token=signed,
             )
         return _answered(session, answer, as_json)
 
     session.execute(work)
 
 
-async def _waiting_plan(session: Session, client: "OrchestratorClient", run: str) -> ActionPlan:
+async def _waiting_plan(
+    session: Session, client: "OrchestratorClient", run: str
+) -> tuple[RunRecord, ActionPlan]:
     record = await client.get(run)
     if record.status.terminal:
         raise OrchestratorError("run_already_ended", run=record.run_id, status=record.status)
@@ -69,7 +78,7 @@ async def _waiting_plan(session: Session, client: "OrchestratorClient", run: str
         diff = record.plan.diff
         session.note(plain(f"Only the beginning of the diff is shown: {one_line(error.message)}"))
     session.note(plan_view(record.plan, diff=diff))
-    return record.plan
+    return record, record.plan
 
 
 def _agreed(session: Session, plan: ActionPlan, run: str) -> bool:
@@ -91,13 +100,14 @@ def _stdin_is_a_terminal() -> bool:
     return sys.stdin.isatty()
 
 
-def reject(
+def reject(  # noqa: PLR0913 - a command's options are its parameters
     context: typer.Context,
     run: RunName,
     *,
     reason: Reason,
     approver: Approver = None,
     token: Token = None,
+    key: KeyFile = None,
     as_json: AsJson = False,
 ) -> None:
     """Reject the plan that waits.
@@ -110,8 +120,12 @@ def reject(
         if not reason.strip():
             return session.fail(OrchestratorError("invalid_request", detail="reason: may not be empty"))
         async with session.client() as client:
+            signed = token
+            if signed is None and signs_by_itself(session, key, approver):
+                record = await client.get(run)
+                signed = sign_for(session, record, act=Act.REJECT, key=key, approver=approver)
             answer = await client.reject(
-                run, reason=reason, approver=approver or session.settings.identity, token=token
+                run, reason=reason, approver=approver or session.settings.identity, token=signed
             )
         return _answered(session, answer, as_json)
 

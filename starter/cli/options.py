@@ -18,6 +18,21 @@ Approver = Annotated[
 Token = Annotated[
     str | None, typer.Option("--token", metavar="TOKEN", help="A signed approval token.", show_default=False)
 ]
+KeyFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--key",
+        metavar="FILE",
+        dir_okay=False,
+        help="Sign with this key; default: your own in the state directory.",
+    ),
+]
+ApprovalToken = Annotated[
+    str | None,
+    typer.Option(
+        "--approval-token", metavar="TOKEN", help="An approval of this very plan.", show_default=False
+    ),
+]
 Comment = Annotated[str | None, typer.Option("--comment", metavar="TEXT", help="Kept on record.")]
 Yes = Annotated[bool, typer.Option("--yes", help="Do not ask; needed without a terminal.")]
 Reason = Annotated[str, typer.Option("--reason", metavar="TEXT", help="Kept on record.", show_default=False)]

@@ -15,6 +15,7 @@ from starter.cli.asking import build_request, read_patch, split_words
 from starter.cli.exit_codes import ExitCode, outcome
 from starter.cli.following import Progress, follow, showing_progress
 from starter.cli.options import (
+    ApprovalToken,
     AsJson,
     Detach,
     Local,
@@ -67,6 +68,7 @@ def run(  # noqa: PLR0913 - a command's options are its parameters
     as_json: AsJson = False,
     requested_by: RequestedBy = None,
     max_rounds: MaxRounds = None,
+    approval_token: ApprovalToken = None,
 ) -> None:
     """Carry out one instruction on one service.
 
@@ -87,6 +89,7 @@ def run(  # noqa: PLR0913 - a command's options are its parameters
                 plan_only=plan_only,
                 patch=read_patch(patch),
                 max_rounds=max_rounds,
+                approval_token=approval_token,
             )
         except OrchestratorError as error:
             return session.fail(error, ExitCode.NO_RUN)

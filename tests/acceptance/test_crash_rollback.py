@@ -1,5 +1,8 @@
 """Crash: the worker dies while it puts everything back; a terminate that lets nobody do so (I4)."""
 
+import time
+
+from tests.acceptance import temporal_cli
 from tests.acceptance.moments import Before, await_two_containers, ended, held, journals, start
 from tests.acceptance.operator import Operator
 from tests.acceptance.processes import await_none, await_processes
@@ -51,8 +54,10 @@ def test_a_worker_killed_in_the_rollback_is_taken_over(
     assert held(shop.engine, run) == []
 
 
-def test_a_terminated_run_is_recovered_by_hand(compose_project: ComposeFactory, operator: Operator) -> None:
-    """``temporal workflow terminate`` runs no code: the build ends all the same, and recover settles it."""
+def test_a_terminated_run_is_settled_by_its_guard(
+    compose_project: ComposeFactory, operator: Operator
+) -> None:
+    """``temporal workflow terminate`` runs no code of the run: the build ends, and everything is put back."""
     sleep = unique_sleep(30)
     shop = compose_project(slow_shop(sleep=sleep))
     shop.up()
@@ -61,16 +66,73 @@ def test_a_terminated_run_is_recovered_by_hand(compose_project: ComposeFactory, 
     with operator.dev(shop.directory):
         run = start(operator, ADD_HUMANIZE, workflow_id="mm:terminated")
         await_processes(f"sleep {sleep}")
-        terminated = operator.temporal("workflow", "terminate", "-w", "mm:terminated")
-        assert terminated.code == 0, terminated.stderr
+        terminate(operator, "mm:terminated")
         await_none(f"sleep {sleep}", f"{shop.directory}/compose.yaml build api", seconds=20)
-        shown = operator.show(run)
-        assert (shown.status, shown.code) == (RunStatus.FAILED, "run_interrupted")
-        assert shown.failure is not None
-        assert shown.failure.remedy == f"mm-orchestrator recover {run}"
-        recovered = operator.command("recover", "mm:terminated")
-        assert (recovered.code, "rolled_back" in recovered.stdout) == (0, True), recovered.stderr
+        assert_settled(operator, run)
         assert_restored(shop, before, neighbours)
         assert held(shop.engine, run) == []
+        report = temporal_cli.result_value(operator, f"mm.guard:{run}")
+        assert (report["closing"], report["settled"], report["complete"]) == ("terminated", True, True)
         shown = operator.show(run)
-        assert (shown.status, shown.code) == (RunStatus.ROLLED_BACK, "run_recovered")
+        assert (shown.instruction, shown.requested_by) == (ADD_HUMANIZE, "olga")
+        assert not [s for s in shown.steps if s.status in {"pending", "in_progress"}]
+        assert "previous image" in operator.command("explain", run).stdout
+        again = ended(operator, start(operator, "restart api"))
+        assert again.status is RunStatus.SUCCEEDED, again.failure
+
+
+def test_run_and_guard_terminated_together_are_settled_by_the_sweep(
+    compose_project: ComposeFactory, operator: Operator
+) -> None:
+    """The last net: a worker looks at the open journals of its host and gives a lost run a new guard."""
+    sleep = unique_sleep(30)
+    shop = compose_project(slow_shop(sleep=sleep))
+    shop.up()
+    operator.write_policy(policy(shop.name, str(shop.directory)))
+    before, neighbours = Before.of(shop), shop.fingerprints(without="api")
+    with operator.dev(shop.directory):
+        run = start(operator, ADD_HUMANIZE, workflow_id="mm:terminated")
+        await_processes(f"sleep {sleep}")
+        terminate(operator, f"mm.guard:{run}")
+        terminate(operator, "mm:terminated")
+        assert_settled(operator, run)
+        assert_restored(shop, before, neighbours)
+
+
+def test_a_reset_meets_a_settled_journal(compose_project: ComposeFactory, operator: Operator) -> None:
+    """A reset begins the run anew beside what it did already: the guard settles that, the new one fails."""
+    sleep = unique_sleep(30)
+    shop = compose_project(slow_shop(sleep=sleep))
+    shop.up()
+    operator.write_policy(policy(shop.name, str(shop.directory)))
+    before, neighbours = Before.of(shop), shop.fingerprints(without="api")
+    with operator.dev(shop.directory):
+        run = start(operator, ADD_HUMANIZE, workflow_id="mm:reset")
+        await_processes(f"sleep {sleep}")
+        reset = operator.temporal(
+            "workflow", "reset", "-w", "mm:reset", "--type", "LastWorkflowTask", "--reason", "a test"
+        )
+        assert reset.code == 0, reset.stderr
+        record = ended(operator, run)
+        assert (record.status, record.code) == (RunStatus.ROLLED_BACK, "run_recovered"), record.failure
+        assert_restored(shop, before, neighbours)
+        assert [j["settled"]["outcome"] for j in journals(operator)] == ["rolled_back"]
+        await_none(f"sleep {sleep}")
+        again = ended(operator, start(operator, "restart api"))
+        assert again.status is RunStatus.SUCCEEDED, again.failure
+
+
+def terminate(operator: Operator, workflow_id: str) -> None:
+    """``temporal workflow terminate``."""
+    done = operator.temporal("workflow", "terminate", "-w", workflow_id)
+    assert done.code == 0, done.stderr
+
+
+def assert_settled(operator: Operator, run: str, seconds: float = 90) -> None:
+    """Wait for the journal's end, and for the report that tells it."""
+    deadline = time.monotonic() + seconds
+    while operator.show(run).code != "run_recovered":
+        assert time.monotonic() < deadline, operator.show(run)
+        time.sleep(0.5)
+    assert operator.show(run).status is RunStatus.ROLLED_BACK
+    assert [journal["settled"]["outcome"] for journal in journals(operator)] == ["rolled_back"]

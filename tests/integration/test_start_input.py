@@ -21,7 +21,7 @@ from tests.integration.bad_input_workflow import EchoRequest
 from workflows.models.failure import StepFailure
 
 QUEUE = "test-start-input"
-SECRET = "hunter2-super-secret"  # noqa: S105 - must not be echoed
+SECRET = "hunter2-super-secret"
 
 
 def _json(text: str) -> RawValue:

@@ -42,6 +42,15 @@ async def _approved(stage: Stage) -> Handle:
     return handle
 
 
+async def _approved_by_token(stage: Stage) -> Handle:
+    handle = await stage.start(requested_by="dave")
+    await stage.until(handle, RunStatus.AWAITING_APPROVAL)
+    for token in ("token_replayed:alice", "by:alice"):
+        await handle.signal("Approve", {"token": token})
+    await handle.result()
+    return handle
+
+
 async def _approved_twice(stage: Stage) -> Handle:
     handle = await stage.start(requested_by="dave")
     for revision in (1, 2):
@@ -123,6 +132,7 @@ STORIES: dict[str, tuple[Callable[[], ScriptedHost], Tell]] = {
         lambda: _host(("verify", _CRASHED), ("analyze", list(_TWO_CAUSES)), protected=True),
         _approved_twice,
     ),
+    "approved_by_token": (lambda: _host(protected=True), _approved_by_token),
     "rejected": (lambda: _host(protected=True), _rejected),
     "approval_expired": (lambda: _host(protected=True), _expired),
     "cancelled_in_build": (_host, _cancelled),

@@ -49,7 +49,7 @@ def test_the_example_is_valid_and_complete() -> None:
     text = EXAMPLE.read_text()
     api = policy.projects["shop"].services["api"]
     models: list[BaseModel] = [policy, policy.limits, policy.approvals, policy.projects["shop"], api]
-    models += [api.verification, api.verification.http[0]]
+    models += [api.verification, api.verification.http[0], *policy.approvers.values()]
     for model in models:
         for field in type(model).model_fields:
             assert f"{field}:" in text, f"{type(model).__name__}.{field} is not in the example"
@@ -243,3 +243,35 @@ class TestPolicySource:
         assert source.policy().digest != before
         path.unlink()
         assert _code(source.policy) == "policy_unreadable"
+
+
+KEY = "tMdVbMmT7oZ5TRJf1xO5n2GGVw1YvQbDnQmV1q4nC5U="
+SIGNED = GOOD.replace("trust: unsigned", "trust: signed")
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "words"),
+    [
+        (SIGNED, "projects.shop.services.api.protected", "only 0 of 1 approvers have a key"),
+        (f"{SIGNED}approvers:\n  ada: {{public_key: x}}\n", "approvers.ada.public_key", "Ed25519"),
+        (f"{GOOD}approvers:\n  eve: {{public_key: {KEY}}}\n", "approvers.eve", "no role"),
+        (GOOD.replace("[ada]", "[ada, ' ADA ']"), "roles", "the same person"),
+    ],
+)
+def test_nobody_who_cannot_sign_is_taken_for_an_approver(
+    tmp_path: Path, text: str, field: str, words: str
+) -> None:
+    """A protected service must not wait for signatures that nobody can give (I2)."""
+    (problem,) = check_policy(_write(tmp_path, text))
+    assert problem.line > 0
+    assert problem.field == field
+    assert words.lower() in str(problem).lower()
+
+
+@pytest.mark.parametrize(
+    "extra", [f"approvers:\n  ada: {{public_key: {KEY}}}\n", "  shared_secret_file: /etc/secret\n"]
+)
+def test_a_key_or_the_shared_secret_is_enough(tmp_path: Path, extra: str) -> None:
+    """Either lets an approver sign."""
+    text = SIGNED.replace("roles:", f"{extra}roles:") if extra.startswith(" ") else SIGNED + extra
+    assert check_policy(_write(tmp_path, text)) == ()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from starter.address import live_stack
-from worker.state_lock import embedded_lock
+from worker.state_lock import embedded_lock, worker_lock
 from workflows.errors import OrchestratorError
 
 
@@ -78,3 +78,14 @@ def test_the_lock_is_not_inherited(tmp_path: Path) -> None:
     finally:
         child.kill()
         child.wait()
+
+
+def test_workers_share_it_and_exclude_embedded_servers(tmp_path: Path) -> None:
+    """A worker can be replaced without a gap; ``dev`` and ``run --local`` would be a second server."""
+    with worker_lock(tmp_path, "worker"), worker_lock(tmp_path, "worker"):
+        assert live_stack(tmp_path) is None
+        with pytest.raises(OrchestratorError, match="mm-orchestrator worker"), embedded_lock(tmp_path, "dev"):
+            pytest.fail("a server beside a worker")
+    refused = pytest.raises(OrchestratorError, match="mm-orchestrator dev")
+    with embedded_lock(tmp_path, "dev"), refused, worker_lock(tmp_path, "worker"):
+        pytest.fail("a worker beside a server")

@@ -43,6 +43,7 @@ from workflows.models.request import Intent, IntentKind
 from workflows.models.snapshot import ServiceSnapshot
 from workflows.models.status import StepName
 from workflows.models.target import BuildSpec, ComposeProject, Target
+from workflows.models.token import CheckTokenInput, TokenChecked
 from workflows.models.verification import Verification
 from workflows.ports import Port
 
@@ -64,6 +65,7 @@ GATE = ApprovalGate(
     identities={"alice": ("sre",), "bob": ("sre",), "carol": ("intern",)},
 )
 BESIDES = {
+    "check_token",
     "enter_lane",
     "leave_lane",
     "look_around",
@@ -217,6 +219,14 @@ class ScriptedHost:
 
     def _report(self, job: ports.ReportInput) -> ports.ArtifactsResult:
         return ports.ArtifactsResult(artifacts=(artifact("report.json"), artifact("manifest.json")))
+
+    def _check_token(self, job: CheckTokenInput) -> TokenChecked:
+        """``by:alice`` is a good token of Alice's, anything else one that is refused with that code."""
+        kind, _, name = job.token.partition(":")
+        if kind != "by":
+            error = OrchestratorError(kind)
+            return TokenChecked(code=error.code, message=error.message, approver=name or None)
+        return TokenChecked(approver=name, token_id=name, plan_digest=job.plan_digest)
 
     # What asks Temporal: nobody else is there, and the guard's watch ends at once.
 

@@ -88,8 +88,6 @@ async def test_signed_trust_accepts_no_bare_name(stage_of: StageOf) -> None:
     record = await stage.until(handle, WAITING)
     attempt = {"approver": "alice", "plan_digest": record.plan.digest}
     assert (await handle.execute_update("Approve", attempt))["code"] == "signature_required"
-    attempt |= {"token": "forged"}
-    assert (await handle.execute_update("Approve", attempt))["code"] == "token_unverifiable"
     await handle.terminate()
 
 
@@ -262,3 +260,4 @@ async def test_a_flood_of_refused_attempts_cannot_stop_the_run(stage_of: StageOf
     assert [a["verdict"] for a in final["approvals"]] == ["refused"] * 100 + ["approved"]
     assert "more than 100 attempts to approve or reject were refused" in final["warnings"]
     assert len(json.dumps(final)) < 1024 * 1024
+    assert "check_token" not in stage.host.asked

@@ -65,3 +65,9 @@ class Approval(Model):
     """Why it was refused, from the error catalogue."""
     message: str = ""
     comment: str | None = None
+    signed: bool = False
+    """Whether a token proved who it was."""
+    token_id: str | None = None
+    """Recognises the token without being it."""
+    valid_until: datetime | None = None
+    """Until when an approval counts; the first write must come before."""

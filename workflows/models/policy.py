@@ -1,5 +1,6 @@
 """What the operator permits: the policy file's schema (SPEC FR-003, FR-009)."""
 
+import base64
 import hashlib
 import json
 from enum import StrEnum
@@ -19,6 +20,17 @@ def _inside(glob: str) -> str:
     return glob
 
 
+def _ed25519(key: str) -> str:
+    try:
+        raw = base64.b64decode(key, validate=True)
+    except ValueError:
+        raw = b""
+    if len(raw) != ED25519_BYTES:
+        raise ValueError("the key is not an Ed25519 public key in base64")
+    return key
+
+
+ED25519_BYTES = 32
 Glob = Annotated[str, AfterValidator(_inside), Field(min_length=1)]
 RelativeOrAbsolute = Annotated[str, Field(min_length=1)]
 VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
@@ -82,6 +94,21 @@ class ApprovalPolicy(_PolicyModel):
     )
     approver_roles: tuple[Role, ...] = Field(default=(), description="a list of roles")
     quorum: int = Field(default=1, ge=1, le=10, description="how many different people, 1 to 10")
+    validity_seconds: float = Field(
+        default=3600.0, gt=0, le=30 * 86400, description="seconds, above 0 and up to 2592000 (30 days)"
+    )
+    warn_before_seconds: float = Field(default=600.0, ge=0, description="seconds, 0 or more")
+    shared_secret_file: Annotated[str, Field(pattern=r"^/")] | None = Field(
+        default=None, description="an absolute path of a private file with at least 32 bytes"
+    )
+
+
+class ApproverKey(_PolicyModel):
+    """With what one approver signs."""
+
+    public_key: Annotated[str, AfterValidator(_ed25519)] = Field(
+        description="an Ed25519 public key in base64, as mm-orchestrator keys new prints it"
+    )
 
 
 class Policy(_PolicyModel):
@@ -91,11 +118,25 @@ class Policy(_PolicyModel):
     projects: dict[ProjectName, ProjectPolicy] = Field(default={}, description="project name: its rules")
     approvals: ApprovalPolicy = ApprovalPolicy()
     roles: dict[Role, tuple[Identity, ...]] = Field(default={}, description="role: a list of people")
+    approvers: dict[Identity, ApproverKey] = Field(default={}, description="identity: its key")
     limits: Limits = Limits()
 
     def roles_for(self, rules: ServicePolicy) -> tuple[str, ...]:
         """The roles that may approve for a service: its own list, else the general one."""
         return self.approvals.approver_roles if rules.approver_roles is None else rules.approver_roles
+
+    @property
+    def identities(self) -> dict[str, tuple[str, ...]]:
+        """Identity -> its roles."""
+        found: dict[str, tuple[str, ...]] = {}
+        for role, people in sorted(self.roles.items()):
+            for person in people:
+                found[person] = (*found.get(person, ()), role)
+        return found
+
+    def can_sign(self, identity: str) -> bool:
+        """Whether this person has a key, or may use the shared secret."""
+        return identity in self.approvers or self.approvals.shared_secret_file is not None
 
     @property
     def digest(self) -> str:
@@ -113,5 +154,8 @@ class ApprovalGate(Model):
     approver_roles: tuple[str, ...] = ()
     quorum: int = 1
     time_limit_seconds: float = 3600.0
+    validity_seconds: float = 3600.0
+    """How long an approval counts after it was given."""
+    warn_before_seconds: float = 600.0
     identities: dict[str, tuple[str, ...]] = {}
     """Approver identity -> its roles."""

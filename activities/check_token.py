@@ -1,0 +1,43 @@
+"""Is a signed approval token genuine, in time, for exactly this plan, and unused? (SPEC FR-009, I2)"""
+
+import asyncio
+from dataclasses import dataclass
+
+from temporalio import activity
+
+from activities.adapters.approval_tokens import UsedTokens, claimed_approver, verify
+from activities.adapters.policy_file import PolicySource
+from workflows import ports
+from workflows.errors import OrchestratorError
+from workflows.models.token import CheckTokenInput, TokenChecked
+
+_NOT_THE_TOKENS_FAULT = {"policy_invalid", "policy_unreadable", "write_failed", "secret_unreadable"}
+
+
+@dataclass(frozen=True)
+class CheckToken:
+    """Reads the policy as it is now: a key that was taken out of it does not count any more."""
+
+    policies: PolicySource
+    used: UsedTokens
+
+    @activity.defn(name=ports.CHECK_TOKEN.name)
+    async def check_token(self, job: CheckTokenInput) -> TokenChecked:
+        """Who signed; a token that does not count is an answer, not an error.
+
+        Raises:
+            OrchestratorError: ``policy_invalid``, ``policy_unreadable``, ``secret_unreadable``,
+                ``write_failed``: whatever the token, it cannot be checked here and now.
+        """
+        return await asyncio.to_thread(self._checked, job)
+
+    def _checked(self, job: CheckTokenInput) -> TokenChecked:
+        try:
+            good = verify(job, self.policies.policy())
+            self.used.use(good, job.attempt)
+        except OrchestratorError as error:
+            if error.code in _NOT_THE_TOKENS_FAULT:
+                raise
+            approver = claimed_approver(job.token)
+            return TokenChecked(code=error.code, message=error.message, approver=approver)
+        return TokenChecked(approver=good.approver, token_id=good.token_id, plan_digest=job.plan_digest)

@@ -1,0 +1,166 @@
+"""Approve and reject: every attempt judged and put on record, and the wait for enough of them (FR-009, I2).
+
+Attempts are taken one after the other, in the order in which they came. A token is checked by an activity
+on the project's host, because signatures and single use cannot be checked inside a workflow; everything
+else is judged here, against the wait as it is at that moment.
+"""
+
+import asyncio
+import hashlib
+from datetime import timedelta
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError
+
+with workflow.unsafe.imports_passed_through():
+    from workflows import approval_gate, ports
+    from workflows.approval_gate import Waiting
+    from workflows.errors import OrchestratorError
+    from workflows.models.approval import Approval, Approve, Reject, Verdict
+    from workflows.models.policy import ApprovalGate
+    from workflows.models.request import RunRequest
+    from workflows.models.status import RunStatus, StepName
+    from workflows.models.token import Act, CheckTokenInput, TokenChecked
+    from workflows.performing import PerformingRun, execute
+
+_REFUSALS_ON_RECORD = 100
+"""A flood of attempts must not make record and history too large for Temporal: no run could end any more."""
+
+_TOKENS_CHECKED = 200
+"""So many tokens are checked for one run; each check is an activity in its history."""
+
+
+class DecidingRun(PerformingRun):
+    """A run that others decide about."""
+
+    def __init__(self, request: RunRequest) -> None:
+        super().__init__(request)
+        self._waiting: Waiting | None = None
+        self._one_at_a_time = asyncio.Lock()
+        self._attempts = 0
+        self._pre_approval = request.approval_token
+
+    @workflow.signal(name="Approve", description="{token?, approver?, plan_digest, comment?}")
+    async def signal_approve(self, attempt: Approve = Approve()) -> None:  # noqa: B008 - immutable
+        """Approve by signal; a refusal is on record, the sender hears nothing."""
+        await self._take(attempt)
+
+    @workflow.signal(name="Reject", description="{token?, approver?, reason}")
+    async def signal_reject(self, attempt: Reject = Reject()) -> None:  # noqa: B008 - immutable
+        """Reject by signal."""
+        await self._take(attempt)
+
+    @workflow.update(name="Approve", description="{token?, approver?, plan_digest, comment?}")
+    async def update_approve(self, attempt: Approve) -> Approval:
+        """Approve by update; the answer is the attempt as it went on record."""
+        return await self._take(attempt)
+
+    @workflow.update(name="Reject", description="{token?, approver?, reason}")
+    async def update_reject(self, attempt: Reject) -> Approval:
+        """Reject by update."""
+        return await self._take(attempt)
+
+    async def _wait_for_decision(self, gate: ApprovalGate) -> None:
+        """Until enough people approved or one rejected.
+
+        Raises:
+            TimeoutError: the gate's time limit is over.
+        """
+        warn_before = min(gate.warn_before_seconds, gate.time_limit_seconds / 4)
+        quiet = timedelta(seconds=gate.time_limit_seconds - warn_before)
+        await self._present_pre_approval()
+        try:
+            await workflow.wait_condition(self._decided, timeout=quiet, timeout_summary="until the warning")
+        except TimeoutError:
+            self._ledger.warn((f"nobody has decided: the approval expires in {warn_before:.0f} s",))
+            self._publish()
+            last = timedelta(seconds=warn_before)
+            await workflow.wait_condition(self._decided, timeout=last, timeout_summary="approval time limit")
+
+    async def _present_pre_approval(self) -> None:
+        """The request may bring an approval of exactly this plan; it is an attempt like any other, once."""
+        token, self._pre_approval = self._pre_approval, None
+        if token is not None:
+            await self._take(Approve(token=token), pre_approved=True)
+
+    async def _take(self, attempt: Approve | Reject, *, pre_approved: bool = False) -> Approval:
+        async with self._one_at_a_time:
+            return self._enter(await self._judged(attempt, pre_approved=pre_approved))
+
+    async def _judged(self, attempt: Approve | Reject, *, pre_approved: bool) -> Approval:
+        checked = None
+        if attempt.token and self._waiting is not None:
+            if self._attempts >= _TOKENS_CHECKED:
+                error = OrchestratorError("too_many_attempts")
+                checked = TokenChecked(code=error.code, message=error.message)
+            else:
+                checked = await self._checked(attempt, attempt.token, pre_approved=pre_approved)
+        waiting, plan, now = self._waiting, self.record.plan, workflow.now()
+        if waiting is None:
+            return approval_gate.refuse_unasked(attempt, plan, now, over=self.record.status.terminal)
+        if isinstance(attempt, Reject):
+            return approval_gate.judge_rejection(attempt, waiting, now, checked)
+        return approval_gate.judge_approval(attempt, waiting, self.record.approvals, now, checked)
+
+    async def _checked(self, attempt: Approve | Reject, token: str, *, pre_approved: bool) -> TokenChecked:
+        plan, patch = self.plan_now, self._request.patch
+        self._attempts += 1
+        job = CheckTokenInput(
+            run_id=self.record.run_id,
+            project=plan.project,
+            service=plan.service,
+            plan_digest=plan.digest,
+            act=Act.REJECT if isinstance(attempt, Reject) else Act.APPROVE,
+            token=token,
+            attempt=f"{workflow.info().run_id}:{self._attempts}",
+            pre_approved=pre_approved,
+            patch_sha256=hashlib.sha256(patch.encode()).hexdigest() if pre_approved and patch else None,
+        )
+        try:
+            return await execute(ports.CHECK_TOKEN, job, queue=self._task_queue, summary="a signed token")
+        except ActivityError as error:
+            failure = self._failure_of(error, StepName.APPROVE)
+            return TokenChecked(code=failure.code, message=failure.message)
+
+    def _enter(self, judged: Approval) -> Approval:
+        if judged.verdict is Verdict.REFUSED and self._refused >= _REFUSALS_ON_RECORD:
+            self._ledger.warn(
+                (f"more than {_REFUSALS_ON_RECORD} attempts to approve or reject were refused",)
+            )
+            return judged
+        self._ledger.change(approvals=(*self.record.approvals, judged))
+        return judged
+
+    @property
+    def _refused(self) -> int:
+        return sum(attempt.verdict is Verdict.REFUSED for attempt in self.record.approvals)
+
+    def _rejection(self) -> Approval | None:
+        """The rejection of the current plan revision, if there is one."""
+        revision = self.plan_now.revision
+        return next(
+            (
+                a
+                for a in self.record.approvals
+                if a.verdict is Verdict.REJECTED and a.plan_revision == revision
+            ),
+            None,
+        )
+
+    def _decided(self) -> bool:
+        if self._waiting is None:
+            return False
+        gate, now = self._waiting.gate, workflow.now()
+        enough = approval_gate.satisfied(gate, self.plan_now, self.record.approvals, now)
+        return enough or self._rejection() is not None
+
+    def _begin_waiting(self, gate: ApprovalGate) -> None:
+        """From now on attempts count, for this plan and until the time limit."""
+        plan = self.plan_now
+        deadline = workflow.now() + timedelta(seconds=gate.time_limit_seconds)
+        self._waiting = Waiting(gate, plan, self._request.requested_by, deadline)
+        self._ledger.change(
+            status=RunStatus.AWAITING_APPROVAL,
+            approval_deadline=deadline,
+            summary=f"waits for approval of plan {plan.digest[:12]}",
+        )
