@@ -140,7 +140,7 @@ CATALOGUE: dict[str, ErrorEntry] = _rows(
     ErrorEntry("self_approval", "{approver} requested this run and cannot approve it.", "Ask somebody else."),
     ErrorEntry("approver_repeated", "{approver} has approved this plan already.", "A second person is needed."),
     ErrorEntry("signature_required", "The policy accepts signed approvals only.",
-               "Send a token, or set approvals.trust: unsigned in the policy."),
+               "Sign: --key FILE (mm-orchestrator keys new ID makes one), or a token from keys sign."),
     ErrorEntry("token_malformed", "The token is not a signed approval: {detail}",
                "Make one: mm-orchestrator keys sign RUN --key FILE"),
     ErrorEntry("token_algorithm_refused", "The token is signed with {algorithm}; for {approver} policy takes {wanted}.",

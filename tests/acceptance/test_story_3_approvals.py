@@ -308,22 +308,6 @@ def test_scenario_2_an_approved_change_that_fails_verification_is_rolled_back(
     assert shop.fingerprints(without="api") == neighbours
 
 
-def test_by_default_a_bare_name_is_no_approval(shop: ComposeSandbox, operator: Operator) -> None:
-    """Where policy does not say ``trust: unsigned``, a name without a signature opens nothing."""
-    protect(operator, shop, approvals(trust="signed"))
-    untouched = everything(shop)
-    with operator.dev(shop.directory):
-        waiting = waiting_run(operator)
-        _refused(operator, "signature_required", "approve", waiting.run_id, "--approver", "alice", "--yes")
-        assert operator.show(waiting.run_id).status is RunStatus.AWAITING_APPROVAL
-        cancelled = operator.command("cancel", waiting.run_id)
-        assert cancelled.code == 0, cancelled.stderr
-        record = finished(operator, waiting.run_id, 6)
-    assert record.status is RunStatus.CANCELLED
-    assert refusals(record) == [("alice", "signature_required")]
-    assert everything(shop) == untouched
-
-
 def test_a_protected_service_needs_a_requester(shop: ComposeSandbox, operator: Operator) -> None:
     """Who asks must be known, or nobody could be refused for approving their own run."""
     untouched = everything(shop)

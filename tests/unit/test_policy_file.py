@@ -273,5 +273,5 @@ def test_nobody_who_cannot_sign_is_taken_for_an_approver(
 )
 def test_a_key_or_the_shared_secret_is_enough(tmp_path: Path, extra: str) -> None:
     """Either lets an approver sign."""
-    text = SIGNED.replace("roles:", f"{extra}roles:") if extra.startswith(" ") else SIGNED + extra
+    text = SIGNED.replace("\nroles:", f"\n{extra}roles:") if extra.startswith(" ") else SIGNED + extra
     assert check_policy(_write(tmp_path, text)) == ()
