@@ -173,8 +173,10 @@ class Patch:
     def _planned(
         self, plan: ActionPlan, patch: FilePatch, journal: Journal | None, workspace: Workspace
     ) -> Change:
-        file, current = workspace.resolve(patch.path), workspace.inspect(patch.path)
         entry = journal.entry(patch.path) if journal else None
+        if entry is not None:  # an attempt before this one may have been killed while it wrote
+            workspace.sweep(entry.path, entry.before, entry.written)
+        file, current = workspace.resolve(patch.path), workspace.inspect(patch.path)
         base = self._pre_image(journal, entry) if journal and entry else current
         if base.sha256 != plan.base_hashes.get(patch.path):
             raise OrchestratorError("foreign_change", path=patch.path)

@@ -1,6 +1,7 @@
 """Everything that can be known before anything is touched; fails within seconds, names the remedy."""
 
 import asyncio
+import os
 from dataclasses import dataclass
 
 from temporalio import activity
@@ -124,7 +125,13 @@ class Preflight:
             replicas=len({container.number for container in containers}),
             config_hash=config_hash,
         )
+        target = target.model_copy(update={"forbidden": self._forbidden()})
         return target, await self.engine.snapshot(target)
+
+    def _forbidden(self) -> tuple[str, ...]:
+        """What no run may write although a policy says so: its own rules and its own memory (I1)."""
+        policy = (str(self.policies.path),) if self.policies.path is not None else ()
+        return tuple(os.path.realpath(path) for path in (*policy, str(self.journals.state.root)))
 
     async def _check(
         self, service: ComposeService, kind: IntentKind, target: Target, snapshot: ServiceSnapshot

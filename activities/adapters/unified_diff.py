@@ -5,27 +5,19 @@ fits where it says or not at all. Only edits and new files exist here; everythin
 """
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from unidiff.errors import UnidiffParseError
 from unidiff.patch import Hunk, PatchedFile, PatchSet
 
+from activities.adapters.diff_shape import require_shape
+from workflows.allow_list import plain
 from workflows.errors import OrchestratorError
 
 _NO_NEWLINE = "\\ No newline at end of file"
 _DEV_NULL = "/dev/null"
 _PLAIN_MODES = {None, "100644", "100755", "100664"}
-_REFUSED = {
-    "rename ": "it renames a file",
-    "copy ": "it copies a file",
-    "deleted file": "it deletes a file",
-    "old mode": "it changes a file's mode",
-    "new mode": "it changes a file's mode",
-    "GIT binary patch": "it is binary",
-    "Binary file": "it is binary",
-}
-_HEADERS = ("diff --git ", "index ", "new file mode ", "--- ", "+++ ", "@@ ", "\\ ")
 
 
 @dataclass(frozen=True)
@@ -76,15 +68,17 @@ def parse(diff: str) -> tuple[FilePatch, ...]:
     """Read a diff made here, by git, by ``diff -u`` or by somebody hostile.
 
     Raises:
-        OrchestratorError: ``diff_invalid`` for anything but plain edits and new files, for a line that
-            belongs to no hunk, and for a file named twice; ``diff_not_allowed`` for a path that is not
-            relative and plain.
+        OrchestratorError: ``diff_too_large`` beyond what ``require_shape`` reads; ``diff_invalid`` for
+            anything but plain edits and new files, for a line that belongs to no hunk, and for a file
+            named twice; ``diff_not_allowed`` for a path that is not relative and plain.
     """
+    expected = require_shape(diff)
     try:
         patch_set = PatchSet(diff)
     except (UnidiffParseError, ValueError) as error:
         raise _invalid(str(error).strip()) from error
-    _refuse_stray_lines(diff, patch_set)
+    if (len(patch_set), sum(len(file) for file in patch_set)) != expected:
+        raise _invalid("it can be read in more than one way")
     patches = tuple(_file_patch(file) for file in patch_set)
     paths = [patch.path for patch in patches]
     if not patches and diff.strip():
@@ -120,10 +114,6 @@ def apply(base: bytes | None, patch: FilePatch) -> bytes:
 
 def _file_patch(file: PatchedFile) -> FilePatch:
     path = _path(file)
-    for line in file.patch_info or ():
-        for prefix, reason in _REFUSED.items():
-            if line.startswith(prefix):
-                raise _invalid(f"{path}: {reason}; only edits and new files are possible")
     if file.is_binary_file:
         raise _invalid(f"{path}: it is binary; only edits and new files are possible")
     if file.source_mode not in _PLAIN_MODES or file.target_mode not in _PLAIN_MODES:
@@ -147,7 +137,7 @@ def _path(file: PatchedFile) -> str:
         source, target = source.removeprefix("a/"), target.removeprefix("b/")
     if source not in {_DEV_NULL, target}:
         raise _invalid(f"it renames {source} to {target}; only edits and new files are possible")
-    if target.startswith("/") or any(part in {"", ".", ".."} for part in target.split("/")):
+    if not plain(target):
         raise OrchestratorError("diff_not_allowed", path=target)
     return target
 
@@ -168,21 +158,6 @@ def _hunk_edit(hunk: Hunk) -> HunkEdit:
             side.append(line.value.encode())
     # a hunk without old lines names the line it comes after, any other the line it begins with
     return HunkEdit(hunk.source_start - (1 if hunk.source_length else 0), tuple(old), tuple(new))
-
-
-def _refuse_stray_lines(diff: str, patch_set: Iterable[PatchedFile]) -> None:
-    """A hunk whose counts are wrong leaves lines behind, which the parser would drop in silence."""
-    consumed = {line.diff_line_no for file in patch_set for hunk in file for line in hunk}
-    inside = False
-    for number, line in enumerate(diff.split("\n"), 1):
-        if number in consumed:
-            continue
-        if line.startswith(("diff --git ", "--- ")):
-            inside = True
-        elif line == "-- ":  # a mail's signature: the patch is over
-            inside = False
-        elif inside and line[:1] in {"+", "-", " "} and not line.startswith(_HEADERS):
-            raise _invalid(f"line {number} belongs to no hunk")
 
 
 def _text_lines(path: str, content: bytes) -> list[str]:

@@ -2,12 +2,13 @@
 
 A path is resolved first, links followed, and both names must be on the allow list. Every access then
 walks from the workspace down through directory descriptors that never follow a link, so that a link
-swapped in meanwhile is refused instead of followed. Modification times are not put back: a file that
-changed twice has been changed, and tools that watch times must notice.
+swapped in meanwhile is refused instead of followed. No file is ever opened for writing: new content gets
+a name of its own and the names change places (``replacing``), so a hard link made meanwhile leads to the
+old content. Modification times are not put back: a file that changed twice has been changed, and tools
+that watch times must notice.
 """
 
 import errno
-import hashlib
 import os
 import stat
 from collections.abc import Iterator
@@ -15,13 +16,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from activities.adapters.durable import write_all
+from activities.adapters.forbidden_files import is_forbidden
+from activities.adapters.replacing import FileImage, Slot
 from workflows.allow_list import allowed
 from workflows.errors import OrchestratorError
 from workflows.models.target import Target
 
+__all__ = ["MINIMUM_FREE_BYTES", "FileImage", "ResolvedFile", "Workspace"]
+
 MINIMUM_FREE_BYTES = 64 * 1024 * 1024
-_TEMPORARY = ".{name}.mm-orchestrator.tmp"
 
 
 @dataclass(frozen=True)
@@ -33,21 +36,6 @@ class ResolvedFile:
     resolved: str
     """Relative to the workspace, symbolic links followed."""
     absolute: Path
-
-
-@dataclass(frozen=True)
-class FileImage:
-    """A project file at one instant; ``data`` is None where it does not exist."""
-
-    data: bytes | None
-    mode: int = 0o644
-    uid: int = 0
-    gid: int = 0
-
-    @property
-    def sha256(self) -> str | None:
-        """Hash of the content, None where there is no file."""
-        return None if self.data is None else hashlib.sha256(self.data).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -66,15 +54,15 @@ class Workspace:
 
         Raises:
             OrchestratorError: ``diff_not_allowed`` for anything outside the workspace or the allow list,
-                not a regular file, or with a second hard link; ``diff_invalid`` where its directory
-                is missing.
+                what no policy can allow, what is not a regular file, has a second hard link or is larger
+                than 8 MiB; ``diff_invalid`` where its directory is missing.
         """
         if not allowed(path, self.target.allow):
             raise OrchestratorError("diff_not_allowed", path=path)
         root = self.root
         real = Path(os.path.realpath(root / path))
         resolved = real.relative_to(root).as_posix() if real.is_relative_to(root) else ""
-        if not allowed(resolved, self.target.allow):
+        if not allowed(resolved, self.target.allow) or is_forbidden(real, self.target):
             raise OrchestratorError("diff_not_allowed", path=f"{path} (it leads to {real})")
         file = ResolvedFile(path=path, resolved=resolved, absolute=real)
         self._require_plain(file)
@@ -101,24 +89,8 @@ class Workspace:
         if image.data is None:
             raise ValueError("nothing to write")
         file = self.resolve(path)
-        with _mapped(file.path), self._parent(file) as (directory, name):
-            temporary = _TEMPORARY.format(name=name)
-            try:
-                _write_temporary(directory, temporary, name, image)
-                if _read_at(directory, name).sha256 != expect_sha256:
-                    raise OrchestratorError("foreign_change", path=path)
-                if expect_sha256 is None:
-                    os.link(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
-                else:
-                    os.rename(temporary, name, src_dir_fd=directory, dst_dir_fd=directory)
-            except FileExistsError as error:
-                raise OrchestratorError("foreign_change", path=path) from error
-            finally:
-                with suppress(FileNotFoundError):
-                    os.unlink(temporary, dir_fd=directory)
-            os.fsync(directory)
-            if _read_at(directory, name).sha256 != image.sha256:
-                raise OrchestratorError("foreign_change", path=path)
+        with _mapped(path), self._slot(file) as slot:
+            slot.write(image, expect_sha256)
 
     def remove(self, path: str, expect_sha256: str) -> None:
         """Delete a file that this run made, if nobody changed it since.
@@ -127,17 +99,24 @@ class Workspace:
             OrchestratorError: ``foreign_change``; ``write_failed``.
         """
         file = self.resolve(path)
-        with _mapped(path), self._parent(file) as (directory, name):
-            if _read_at(directory, name).sha256 != expect_sha256:
-                raise OrchestratorError("foreign_change", path=path)
-            os.unlink(name, dir_fd=directory)
-            os.fsync(directory)
+        with _mapped(path), self._slot(file) as slot:
+            slot.remove(expect_sha256)
 
-    def sweep(self, path: str) -> None:
-        """Delete the temporary file that a killed write of ``path`` may have left."""
+    def sweep(self, path: str, before: str | None, written: tuple[str, ...]) -> None:
+        """Delete what a killed write of ``path`` may have left beside it.
+
+        Args:
+            path: the file.
+            before: its hash before the run, None where it did not exist.
+            written: the hashes this run gave it.
+
+        Raises:
+            OrchestratorError: ``foreign_change`` where the write was killed in the very instant in which
+                it had somebody else's edit in its hands; the edit is back.
+        """
         file = self.resolve(path)
-        with _mapped(path), self._parent(file) as (directory, name), suppress(FileNotFoundError):
-            os.unlink(_TEMPORARY.format(name=name), dir_fd=directory)
+        with _mapped(path), self._slot(file) as slot:
+            slot.sweep(before, written)
 
     def check_writable(self, *paths: str) -> None:
         """Can the workspace, and each of these files, be written by this process?
@@ -157,14 +136,13 @@ class Workspace:
             _check_place(place)
 
     def _inspect(self, file: ResolvedFile) -> FileImage:
-        with _mapped(file.path), self._parent(file) as (directory, name):
-            return _read_at(directory, name)
+        with _mapped(file.path), self._slot(file) as slot:
+            return slot.read()
 
     def _require_plain(self, file: ResolvedFile) -> None:
         try:
-            with self._parent(file) as (directory, name):
-                status = os.stat(name, dir_fd=directory, follow_symlinks=False)
-                links = status.st_nlink - _own_link(directory, name, status.st_ino)
+            with self._slot(file) as slot:
+                status, links = slot.status()
         except FileNotFoundError as error:
             if file.absolute.parent.is_dir():
                 return
@@ -179,73 +157,34 @@ class Workspace:
             raise OrchestratorError("diff_not_allowed", path=f"{file.path} (it has a second hard link)")
 
     @contextmanager
-    def _parent(self, file: ResolvedFile) -> Iterator[tuple[int, str]]:
-        """The directory that holds the file, opened without following a single link."""
-        *parents, name = file.resolved.split("/")
-        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-        directory = os.open(self.root, flags)
+    def _slot(self, file: ResolvedFile) -> Iterator[Slot]:
+        """The file's place in its directory, which is opened without following a single link."""
+        directory = self._open_parent(file)
         try:
-            for part in parents:
-                inner = os.open(part, flags, dir_fd=directory)
-                os.close(directory)
-                directory = inner
-            yield directory, name
+            yield Slot(file.path, directory, file.absolute.name, lambda: self._is_parent(file, directory))
         finally:
             os.close(directory)
 
+    def _is_parent(self, file: ResolvedFile, directory: int) -> bool:
+        """Whether this directory still is the one that the path names."""
+        with suppress(OSError):
+            again = self._open_parent(file)
+            try:
+                return os.path.sameopenfile(again, directory)
+            finally:
+                os.close(again)
+        return False
 
-def _read_at(directory: int, name: str) -> FileImage:
-    try:
-        fd = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=directory)
-    except FileNotFoundError:
-        return _absent_in(directory)
-    with os.fdopen(fd, "rb") as stream:
-        status = os.fstat(fd)
-        return FileImage(stream.read(), stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
-
-
-def _own_link(directory: int, name: str, inode: int) -> int:
-    """1 where a killed creation left its temporary name on the very same file."""
-    with suppress(FileNotFoundError):
-        temporary = os.stat(_TEMPORARY.format(name=name), dir_fd=directory, follow_symlinks=False)
-        return int(temporary.st_ino == inode)
-    return 0
-
-
-def _absent_in(directory: int) -> FileImage:
-    """No file; one that root makes there belongs to whoever owns the directory."""
-    if os.geteuid() != 0:
-        return FileImage(data=None, uid=os.geteuid(), gid=os.getegid())
-    status = os.fstat(directory)
-    return FileImage(data=None, uid=status.st_uid, gid=status.st_gid)
-
-
-def _write_temporary(directory: int, temporary: str, name: str, image: FileImage) -> None:
-    with suppress(FileNotFoundError):  # left by a write that was killed; we hold the project's lock
-        os.unlink(temporary, dir_fd=directory)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    fd = os.open(temporary, flags, 0o600, dir_fd=directory)
-    try:
-        _copy_attributes(directory, name, fd)
-        write_all(fd, image.data or b"")
-        status = os.fstat(fd)
-        if (status.st_uid, status.st_gid) != (image.uid, image.gid):
-            os.fchown(fd, image.uid, image.gid)
-        os.fchmod(fd, image.mode)  # after the owner: chown clears set-id bits
-        os.fsync(fd)
-    finally:
-        os.close(fd)
-
-
-def _copy_attributes(directory: int, name: str, fd: int) -> None:
-    """Labels and access lists go with the file where the file system knows them."""
-    with suppress(OSError):
-        source = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
-        try:
-            for attribute in os.listxattr(source):
-                os.setxattr(fd, attribute, os.getxattr(source, attribute))
-        finally:
-            os.close(source)
+    def _open_parent(self, file: ResolvedFile) -> int:
+        flags = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+        directory = os.open(self.root, flags)
+        for part in file.resolved.split("/")[:-1]:
+            try:
+                inner = os.open(part, flags, dir_fd=directory)
+            finally:
+                os.close(directory)
+            directory = inner
+        return directory
 
 
 def _check_place(place: Path) -> None:
@@ -270,6 +209,10 @@ def _mapped(path: str) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        if error.errno in {errno.ELOOP, errno.ENOTDIR}:  # a link or file was swapped in meanwhile
+        if error.errno in {
+            errno.ELOOP,
+            errno.ENOTDIR,
+            errno.EISDIR,
+        }:  # something else was swapped in meanwhile
             raise OrchestratorError("foreign_change", path=path) from error
         raise OrchestratorError("write_failed", detail=f"{path}: {error.strerror or error}") from error

@@ -53,7 +53,7 @@ def _restore(entry: JournalEntry, journal: Journal, guard: Guard, workspace: Wor
     file = workspace.resolve(entry.path)
     if file.resolved != entry.resolved:
         raise OrchestratorError("foreign_change", path=entry.path)
-    workspace.sweep(entry.path)
+    workspace.sweep(entry.path, entry.before, entry.written)
     current = workspace.inspect(entry.path).sha256
     if current == entry.before:
         return f"{entry.path} is as it was before the run."

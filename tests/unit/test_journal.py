@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from activities.adapters import file_swap
 from activities.adapters.journal import Guard, Journal, JournalEntry, JournalStore
 from activities.adapters.state_dir import StateDir
 from activities.adapters.workspace import FileImage, Workspace
@@ -227,6 +228,7 @@ class Power:
         for name in self.names:
             real = getattr(os, name)
             patch.setattr(os, name, self._counted(name, real))
+        patch.setattr(file_swap, "_renameat2", self._counted("renameat2", file_swap._renameat2))
 
     def _counted(self, name: str, real: Callable[..., object]) -> Callable[..., object]:
         def call(*args: object, **kwargs: object) -> object:
@@ -262,7 +264,7 @@ def patch_like_the_step(store: JournalStore, workspace: Workspace, root: Path) -
 def restore(store: JournalStore, found: Journal, workspace: Workspace) -> None:
     """What a rollback does to the files."""
     for item in found.entries:
-        workspace.sweep(item.path)
+        workspace.sweep(item.path, item.before, item.written)
         now = workspace.hash(item.path)
         if now == item.before:
             continue

@@ -203,18 +203,18 @@ def test_the_leftover_of_a_killed_write(workspace: Workspace, project: Path) -> 
     workspace.write_atomic("api/requirements.txt", image, image.sha256)
     assert not leftover.exists()
     leftover.write_bytes(b"half")
-    workspace.sweep("api/requirements.txt")
-    workspace.sweep("api/requirements.txt")
+    workspace.sweep("api/requirements.txt", image.sha256, ())
+    workspace.sweep("api/requirements.txt", image.sha256, ())
     assert [p.name for p in (project / "api").iterdir()] == ["requirements.txt"]
 
 
 def test_a_killed_creation_can_still_be_undone(workspace: Workspace, project: Path) -> None:
-    """Killed between link and unlink the new file has two names; both are ours."""
+    """Killed between link and unlink (no rename without replacing) the new file has two names, both ours."""
     made = project / "api/Dockerfile"
     made.write_bytes(b"FROM x\n")
-    (project / "api/.Dockerfile.mm-orchestrator.tmp").hardlink_to(made)
+    (project / "api/.Dockerfile.mm-orchestrator.swap").hardlink_to(made)
     digest = workspace.hash("api/Dockerfile")
-    workspace.sweep("api/Dockerfile")
+    workspace.sweep("api/Dockerfile", None, (digest or "",))
     workspace.remove("api/Dockerfile", digest or "")
     assert [p.name for p in (project / "api").iterdir()] == ["requirements.txt"]
 

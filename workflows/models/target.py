@@ -36,6 +36,8 @@ class Target(Model):
     """Absolute directory; every path of a diff is relative to it."""
     allow: tuple[str, ...] = ()
     """Globs relative to the workspace: ``*`` stays inside a path segment, ``**`` crosses them."""
+    forbidden: tuple[str, ...] = ()
+    """Absolute paths that no policy can allow, with all below them: the policy file, the state directory."""
     scale: int = 1
     """Replicas measured (or configured, where no container exists)."""
     config_hash: str = ""
