@@ -8,9 +8,11 @@ changed later.
 
 What remains, said plainly:
 - For some microseconds a reader may see the new content although the answer will be ``foreign_change``.
-- Where the file system cannot exchange names (some network and FAT file systems) or knows no leases, the
-  displaced content is compared again after the rename, and put back where it changed. An editor that
-  saves by renaming between the last look and our rename, some microseconds, is not noticed there.
+- Where the file system cannot exchange names (NFS, 9p), the old file keeps a second name instead while
+  ours is renamed over the first. An editor that saves by renaming between that last look and our rename,
+  some microseconds, is not noticed there. Where it knows neither, the write fails.
+- Where it knows no leases, or the file belongs to somebody else, an editor that opened the file before
+  the exchange and writes into it after the look is not noticed.
 - Who maps a file on another machine (NFS) and writes later is not seen by any of this.
 """
 
@@ -38,7 +40,7 @@ MAX_FILE_BYTES = 8 * 1024 * 1024
 _PARTIAL = ".{name}.mm-orchestrator.tmp"
 """Content of ours that may not be complete; nobody misses it."""
 _BESIDE = ".{name}.mm-orchestrator.swap"
-"""Complete: ours before the exchange, what was displaced after it."""
+"""Complete: ours right before the exchange, what was displaced after it."""
 _CHASES = 100
 """How often somebody may replace the file while theirs is being put back."""
 
@@ -99,7 +101,8 @@ class Slot:
     def status(self) -> tuple[os.stat_result, int]:
         """The name itself, and its links without one that a killed creation of ours left."""
         status = os.stat(self.name, dir_fd=self.directory, follow_symlinks=False)
-        return status, status.st_nlink - (self._inode(self._beside) == status.st_ino)
+        own = sum(self._inode(name) == status.st_ino for name in (self._partial, self._beside))
+        return status, status.st_nlink - own
 
     def write(self, image: FileImage, expect_sha256: str | None) -> None:
         """Replace exactly the expected content, or nothing.
@@ -111,11 +114,12 @@ class Slot:
         try:
             ours = self._write_partial(image)
             self._require(self.read().sha256 == expect_sha256 and self.in_place())
-            os.rename(self._partial, self._beside, src_dir_fd=self.directory, dst_dir_fd=self.directory)
             if expect_sha256 is None:
-                self._create(ours)
+                move_to_free_name(self.directory, self._partial, self.name)
             else:
                 self._replace(ours, expect_sha256)
+        except FileExistsError:
+            self._require(held=False)
         finally:
             unlink_quietly(self.directory, self._partial)
         os.fsync(self.directory)
@@ -130,7 +134,7 @@ class Slot:
         self._refuse_leftover({expect_sha256})
         self._require(self.read().sha256 == expect_sha256 and self.in_place())
         try:
-            os.rename(self.name, self._beside, src_dir_fd=self.directory, dst_dir_fd=self.directory)
+            self._rename(self.name, self._beside)
         except FileNotFoundError:
             self._require(held=False)
         if not self._is_untouched(expect_sha256):
@@ -158,50 +162,42 @@ class Slot:
             self._put_back(self._inode(self.name))
             self._require(held=False)
 
-    def _create(self, ours: int) -> None:
-        try:
-            move_to_free_name(self.directory, self._beside, self.name)
-        except FileExistsError:
-            self._require(held=False)
-        finally:
-            if self._inode(self._beside) == ours:
-                unlink_quietly(self.directory, self._beside)
-
     def _replace(self, ours: int, expect_sha256: str) -> None:
+        self._rename(self._partial, self._beside)
         try:
             exchange(self.directory, self.name, self._beside)
         except UnsupportedError:
-            self._replace_by_rename(expect_sha256)
+            self._rename(self._beside, self._partial)
+            self._replace_by_rename(ours, expect_sha256)
             return
         except OSError:  # the name is gone, or the disk fails: nothing has moved
             unlink_quietly(self.directory, self._beside)
             self._require(self._inode(self.name) is not None)
             raise
+        self._judge(ours, expect_sha256)
+
+    def _replace_by_rename(self, ours: int, expect_sha256: str) -> None:
+        """Without an exchange: give the old file a second name, rename over the first, then look at it."""
+        os.link(
+            self.name,
+            self._beside,
+            src_dir_fd=self.directory,
+            dst_dir_fd=self.directory,
+            follow_symlinks=False,
+        )
+        if self._inode(self._beside) != self._inode(self.name):
+            unlink_quietly(self.directory, self._beside)
+            self._require(held=False)
+        self._rename(self._partial, self.name)
+        self._judge(ours, expect_sha256)
+
+    def _judge(self, ours: int, expect_sha256: str) -> None:
+        """Ours has the name: was what it displaced the file we meant? If not, it gets the name back."""
         if self._is_untouched(expect_sha256) and self.in_place():
             unlink_quietly(self.directory, self._beside)
             return
         self._put_back(ours)
         self._require(held=False)
-
-    def _replace_by_rename(self, expect_sha256: str) -> None:
-        """Without an exchange: hold the old file open, rename, look at the old file once more."""
-        try:
-            old = open_regular(self.directory, self.name)
-            try:
-                status = os.fstat(old)
-                self._require(_digest(read_unwritten(old, MAX_FILE_BYTES + 1)) == expect_sha256)
-                self._require(self._inode(self.name) == status.st_ino)
-                os.rename(self._beside, self.name, src_dir_fd=self.directory, dst_dir_fd=self.directory)
-                theirs = read_at_most(old, MAX_FILE_BYTES + 1)
-            finally:
-                os.close(old)
-        finally:
-            unlink_quietly(self.directory, self._beside)
-        if _digest(theirs) != expect_sha256:
-            mode = stat.S_IMODE(status.st_mode)
-            self._write_partial(FileImage(theirs, mode, status.st_uid, status.st_gid))
-            os.rename(self._partial, self.name, src_dir_fd=self.directory, dst_dir_fd=self.directory)
-            self._require(held=False)
 
     def _put_back(self, ours: int | None) -> None:
         """Let the displaced file and ours change places again, also while somebody keeps replacing.
@@ -213,6 +209,11 @@ class Slot:
             theirs = self._inode(self._beside)
             try:
                 exchange(self.directory, self.name, self._beside)
+            except UnsupportedError:
+                if self._inode(self.name) == ours:
+                    self._rename(self._beside, self.name)
+                unlink_quietly(self.directory, self._beside)
+                return
             except FileNotFoundError:  # the name was deleted meanwhile
                 with suppress(FileExistsError):
                     move_to_free_name(self.directory, self._beside, self.name)
@@ -249,6 +250,9 @@ class Slot:
         with suppress(OSError, OrchestratorError):
             return self.read(name).sha256
         return None
+
+    def _rename(self, old: str, new: str) -> None:
+        os.rename(old, new, src_dir_fd=self.directory, dst_dir_fd=self.directory)
 
     def _inode(self, name: str) -> int | None:
         with suppress(FileNotFoundError):

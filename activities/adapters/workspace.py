@@ -55,12 +55,16 @@ class Workspace:
         Raises:
             OrchestratorError: ``diff_not_allowed`` for anything outside the workspace or the allow list,
                 what no policy can allow, what is not a regular file, has a second hard link or is larger
-                than 8 MiB; ``diff_invalid`` where its directory is missing.
+                than 8 MiB; ``diff_invalid`` where its directory is missing; ``foreign_change`` where
+                somebody swaps links meanwhile.
         """
         if not allowed(path, self.target.allow):
             raise OrchestratorError("diff_not_allowed", path=path)
         root = self.root
-        real = Path(os.path.realpath(root / path))
+        try:
+            real = Path(os.path.realpath(root / path))
+        except OSError as error:  # a link on the way was swapped for something else while it was read
+            raise OrchestratorError("foreign_change", path=path) from error
         resolved = real.relative_to(root).as_posix() if real.is_relative_to(root) else ""
         if not allowed(resolved, self.target.allow) or is_forbidden(real, self.target):
             raise OrchestratorError("diff_not_allowed", path=f"{path} (it leads to {real})")
