@@ -19,6 +19,7 @@ from workflows.models.approval import Approval
 from workflows.models.base import Model
 from workflows.models.policy import ApprovalGate
 from workflows.models.target import Target
+from workflows.restored import short
 
 
 class ApprovalRecord(Model):
@@ -49,7 +50,24 @@ class Revalidate:
             OrchestratorError: ``docker_unavailable``, ``compose_invalid``.
         """
         drift = await asyncio.to_thread(self._drift, job)
-        return ports.RevalidateResult(drift=(*drift, *await self._deployment(job.target)))
+        deployed = await self._deployment(job.target)
+        images = await self._images(job)
+        return ports.RevalidateResult(drift=(*drift, *deployed, *images))
+
+    async def _images(self, job: ports.RevalidateInput) -> tuple[str, ...]:
+        """The approval was given for a repair of the images that were there then (I2)."""
+        before, target = job.snapshot, job.target
+        if before is None:
+            return ()
+        now = await self.docker.snapshot(target)
+        found = []
+        if now.image_id != before.image_id:
+            found.append(f"{target.image} was {short(before.image_id)} and is {short(now.image_id)}")
+        ran, runs = ({c.image_id for c in snapshot.containers} for snapshot in (before, now))
+        if ran != runs:
+            old, new = (", ".join(map(short, sorted(images))) or "nothing" for images in (ran, runs))
+            found.append(f"{target.service} ran image {old} and runs {new}")
+        return tuple(found)
 
     async def _deployment(self, target: Target) -> tuple[str, ...]:
         """An approval may come days later: the restart must not ship an edit, nor undo a scaling (I2, I3)."""

@@ -1,11 +1,12 @@
 """Build: only the target's image, through Compose, with the previous one held against any prune.
 
     1. what an earlier attempt left running is ended
-    2. the image the containers run, and the one the reference points to, are held (COMPOSE fact 3)
-    3. ``docker compose build`` streams, masked, into ``build.log`` while it runs (SPEC FR-005)
-    4. the new image must differ from the one that runs, or the patch changed nothing
+    2. the reference must point to an image of before or of this run: a build takes the name away (I8)
+    3. the image the containers run, and the one the reference points to, are held (COMPOSE fact 3)
+    4. ``docker compose build`` streams, masked, into ``build.log`` while it runs (SPEC FR-005)
+    5. the new image must differ from the one that runs, or the patch changed nothing
 
-A retry does the same again; BuildKit's cache makes it short.
+A retry does the same again and goes on in the same log; BuildKit's cache makes it short.
 """
 
 import time
@@ -13,15 +14,17 @@ from dataclasses import dataclass
 
 from temporalio import activity
 
+from activities.adapters import journal_marks
 from activities.adapters.artifact_store import ArtifactStore, artifact_name
 from activities.adapters.build_output import BuildOutput
 from activities.adapters.compose_runner import ComposeRunner
 from activities.adapters.docker_engine import DockerEngine
-from activities.adapters.evidence_log import EvidenceLog, closing
+from activities.adapters.evidence_log import closing, continued_log
 from activities.adapters.heartbeat import beating
 from activities.adapters.journal import Guard, Journal, JournalStore
 from activities.adapters.masking import Masking
 from activities.adapters.process import ChildRegistry
+from activities.holding import hold_previous
 from workflows import ports
 from workflows.errors import OrchestratorError
 from workflows.models.artifact import RunArtifact
@@ -47,7 +50,7 @@ class Build:
         """Build the target's image, unless the plan is to restart only.
 
         Raises:
-            OrchestratorError: ``build_failed``, ``patch_ineffective``, ``image_missing``,
+            OrchestratorError: ``build_failed``, ``patch_ineffective``, ``image_missing``, ``foreign_change``,
                 ``image_only_service``, ``journal_settled``, ``lock_timeout``, ``docker_unavailable``.
         """
         output, run = BuildOutput(), job.run
@@ -67,9 +70,12 @@ class Build:
         if job.target.build is None:
             raise OrchestratorError("image_only_service", service=job.target.service)
         journal, began = guard.check(), time.monotonic()
-        gone = await self._hold(journal, guard)
-        guard.check()
-        artifact = await self._run(job, children, output)
+        reference = await self.docker.image_mark(job.target.image)
+        if not journal_marks.owns_reference(journal, reference):
+            raise OrchestratorError("foreign_change", path=f"what image {job.target.image} is")
+        gone = await hold_previous(self.docker, journal, guard)
+        journal_marks.begin_build(guard, reference, job.run.round)
+        artifact = await self._run(job, guard, children, output)
         image_id = await self._image_id(job.target)
         await self._require_effect(job, journal, image_id, artifact)
         return BuildResult(
@@ -80,35 +86,18 @@ class Build:
             warnings=(*gone, *_warnings(output)),
         )
 
-    async def _hold(self, journal: Journal, guard: Guard) -> tuple[str, ...]:
-        """What the containers run, and where it differs what the reference points to; warns of a loss."""
-        wanted = {"previous": journal.previous_image_id, "tagged": journal.tag_image_id}
-        if wanted["tagged"] == wanted["previous"]:
-            del wanted["tagged"]
-        gone = []
-        for role, image_id in wanted.items():
-            if image_id is None:
-                continue
-            guard.check()
-            held = await self.docker.hold_image(
-                image_id,
-                run_id=journal.run_id,
-                project=journal.project,
-                service=journal.target.service,
-                role=role,
-            )
-            if not held:
-                gone.append(f"image_gone: {image_id} is gone already; a rollback would have to rebuild it")
-        return tuple(gone)
-
-    async def _run(self, job: BuildInput, children: ChildRegistry, output: BuildOutput) -> RunArtifact:
+    async def _run(
+        self, job: BuildInput, guard: Guard, children: ChildRegistry, output: BuildOutput
+    ) -> RunArtifact:
         target, name = job.target, artifact_name("build.log", job.run.round)
         redactor = await self.masking.redactor(target)
-        log = EvidenceLog(self.artifacts.open(job.run.run_id, name), redactor, output.feed)
+        log = await continued_log(self.artifacts, job.run.run_id, name, redactor, output.feed)
         async with closing(log):
             code = await self.compose.build(target.project, target.service, log.write, children)
         output.finish()
         artifact = await log.close()
+        made = await self.docker.image_id(target.image) if code == 0 else None
+        journal_marks.end_build(guard, made)
         if code != 0:
             raise OrchestratorError(
                 "build_failed",

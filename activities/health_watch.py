@@ -33,6 +33,8 @@ class HealthWatch:
     """Ids of containers from before the restart: their old restarts are not held against them."""
     report: Callable[[ProbeResult], None]
     """Hears of every single result."""
+    foreign: Callable[[tuple[ContainerState, ...]], str] = lambda _containers: ""
+    """Names the containers that somebody else made; empty where there is none (I8)."""
     containers: tuple[ContainerState, ...] = ()
     """As seen last."""
     exit_codes: dict[str, int] = field(default_factory=dict)
@@ -42,7 +44,10 @@ class HealthWatch:
     _news: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def watch(self) -> Verdict:
-        """Look until the service has been good for long enough, has crashed, or the time is over."""
+        """Look until the service has been good for long enough, has crashed, or the time is over.
+
+        A container that somebody else made ends it at once: what is measured is no longer this run's work.
+        """
         listener = asyncio.create_task(self._listen())
         try:
             return await self._look_until_decided()
@@ -56,6 +61,8 @@ class HealthWatch:
         while True:
             self._news.clear()
             checks = await self._look()
+            if strange := self.foreign(self.containers):
+                return Verdict("foreign_change", strange)
             at = time.monotonic() - began
             watch, verdict = watch.judge(at, checks)
             if verdict is not None:

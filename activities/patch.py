@@ -151,6 +151,7 @@ class Patch:
             anonymous_volumes=tuple(sorted(anonymous)),
             previous_image_id=snapshot.container_image_id,
             tag_image_id=snapshot.image_id,
+            daemon_mark=await self.docker.daemon_mark(),
             opened_at=datetime.now(UTC),
         )
 

@@ -1,6 +1,7 @@
 """Report: the evidence complete and checkable, the journal settled, the numbers sent (SPEC FR-010 to FR-012).
 
-The journal is settled before the image is let go, and both after the report is stored: a report that is
+A success keeps the previous image held, for the service's last runs; a rollback needs it no more. The
+journal is settled before an image is let go, and both after the report is stored: a report that is
 interrupted is done again, and nothing is claimed that a take-over meanwhile made untrue.
 """
 
@@ -18,6 +19,7 @@ from activities.adapters.journal import JournalStore
 from activities.adapters.project_resources import DaemonRefused
 from activities.adapters.redaction import Redactor
 from activities.adapters.statsd import Metrics
+from activities.holding import keep_the_last
 from workflows import ports
 from workflows.errors import OrchestratorError
 from workflows.lifecycle import Ledger, evidence_warnings
@@ -43,7 +45,7 @@ class Report:
 
     @activity.defn(name=ports.REPORT.name)
     async def report(self, job: ReportInput) -> ArtifactsResult:
-        """Store the report, settle the journal, let the previous image go, send the metrics.
+        """Store the report, settle the journal, let images go that nobody needs, send the metrics.
 
         Raises:
             OrchestratorError: ``journal_settled`` where a success is claimed that somebody undid meanwhile.
@@ -110,12 +112,12 @@ class Report:
             epoch = run.epoch if outcome == "succeeded" else journal.epoch
             async with self.journals.holding(journal.project, run.run_id, run.generation, epoch) as guard:
                 self.journals.settle(guard, by=self.settled_by, outcome=outcome)
-        await self._release(run.run_id)
-
-    async def _release(self, run_id: str) -> None:
-        # the run is over and proved; an image that stays held only takes space
+        # the run is over and proved: an image that stays held for too long only takes space
         with suppress(OrchestratorError, DaemonRefused):
-            await self.docker.release_hold(run_id)
+            if outcome == "succeeded":
+                await keep_the_last(self.docker, self.journals, journal)
+            else:
+                await self.docker.release_hold(run.run_id)
 
 
 def settles_as(record: RunRecord) -> str | None:

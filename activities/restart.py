@@ -1,30 +1,34 @@
 """Restart: replace the target's containers, and nobody else's (SPEC FR-006, I3).
 
-    1. mounts that would hide what the build installed are found before anything is stopped
-    2. the old containers' logs are saved: they go with their containers
-    3. ``docker compose up -d --no-deps --no-build`` with the measured number of replicas
-    4. the new containers must exist and run the image that is there now
+    1. nobody else has made, stopped or removed containers, nor moved the image reference (I8)
+    2. mounts that would hide what the build installed are found before anything is stopped
+    3. the old containers' logs are saved: they go with their containers
+    4. ``docker compose up -d --no-deps --no-build`` with the measured number of replicas, noted before
+    5. the new containers must exist and run the image that is there now
 
 A retry finds the containers replaced already and leaves them alone.
 """
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 from temporalio import activity
 
+from activities.adapters import journal_marks
 from activities.adapters.artifact_store import ArtifactStore, artifact_name
 from activities.adapters.compose_cli import UpFlags
 from activities.adapters.compose_runner import ComposeRunner, complaint
 from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.docker_facts import Mount
-from activities.adapters.evidence_log import EvidenceLog, closing
+from activities.adapters.evidence_log import EvidenceLog, closing, continued_log
 from activities.adapters.heartbeat import beating
 from activities.adapters.journal import Guard, Journal, JournalStore
 from activities.adapters.masking import Masking
 from activities.adapters.process import ChildRegistry
 from activities.adapters.redaction import Redactor
+from activities.belongings import Belongings
+from activities.holding import hold_previous
 from activities.masked_paths import install_places, masked_places, volumes_to_renew
 from activities.stop_story import downtime_seconds, sigterm_warnings
 from workflows import ports
@@ -55,7 +59,7 @@ class Restart:
         """Replace the target's containers.
 
         Raises:
-            OrchestratorError: ``restart_failed``, ``image_missing``, ``patch_masked``,
+            OrchestratorError: ``restart_failed``, ``image_missing``, ``patch_masked``, ``foreign_change``,
                 ``journal_settled``, ``lock_timeout``, ``docker_unavailable``.
         """
         run = job.run
@@ -70,32 +74,40 @@ class Restart:
     async def _restart(self, job: RestartInput, guard: Guard, children: ChildRegistry) -> RestartResult:
         target, journal = job.target, guard.check()
         old = await self.docker.containers(target.project.name, target.service)
-        image_id, renewed = await self._fitness(job, old)
+        (await Belongings.measure(self.docker, journal, old)).require_nobody_else()
+        image_id, renewed = await self._fitness(job, journal, old)
+        gone = (
+            () if image_id in {c.image_id for c in old} else await hold_previous(self.docker, journal, guard)
+        )
         redactor = await self.masking.redactor(target)
         saved = await self._save_logs(job, journal, old, redactor)
-        guard.check()
-        began = datetime.now(UTC)
-        flags = UpFlags(force_recreate=_step(job).force_recreate, renew_anon_volumes=bool(renewed))
-        log = await self._up(job, flags, children, redactor, saved)
+        journal = journal_marks.begin_up(guard, old, image_id, job.run.round)
+        begun = _begun(journal, job.run.round)
+        forced = _step(job).force_recreate and not _replaced_already(journal, old, begun)
+        flags = UpFlags(force_recreate=forced, renew_anon_volumes=bool(renewed))
+        log = await self._up(job, flags, guard, children, redactor, saved)
         await self._give_names_back(job, guard)
-        events = await self.docker.past_events(target.project.name, began)
+        events = await self.docker.past_events(target.project.name, begun)
         after = await self.docker.snapshot(target)
         artifacts = (*saved, log)
         _require_replaced(after, image_id, _step(job).scale, artifacts)
+        stopped = _all_of(journal.snapshot.containers, old)
         return RestartResult(
             snapshot=after,
-            downtime_seconds=downtime_seconds(old, after.containers, events),
+            downtime_seconds=downtime_seconds(stopped, after.containers, events, begun),
             artifacts=artifacts,
-            warnings=(*sigterm_warnings(old, events), *map(_left_behind, renewed)),
+            warnings=(*gone, *sigterm_warnings(stopped, events), *map(_left_behind, renewed)),
         )
 
     async def _fitness(
-        self, job: RestartInput, old: tuple[ContainerState, ...]
+        self, job: RestartInput, journal: Journal, old: tuple[ContainerState, ...]
     ) -> tuple[str, tuple[Mount, ...]]:
         """The image to run, and the anonymous volumes to renew; before anything is stopped."""
         image = await self.docker.image(job.target.image)
         if image is None:
             raise OrchestratorError("image_missing", service=job.target.service, image=job.target.image)
+        if not journal_marks.owns_reference(journal, await self.docker.image_mark(image.id)):
+            raise OrchestratorError("foreign_change", path=f"what image {job.target.image} is")
         if not job.plan.writes:
             return image.id, ()
         mounts = await self._mounts(job, old)
@@ -151,13 +163,14 @@ class Restart:
         self,
         job: RestartInput,
         flags: UpFlags,
+        guard: Guard,
         children: ChildRegistry,
         redactor: Redactor,
         saved: tuple[RunArtifact, ...],
     ) -> RunArtifact:
         target, printed = job.target, bytearray()
         name = artifact_name("restart.log", job.run.round)
-        log = EvidenceLog(self.artifacts.open(job.run.run_id, name), redactor, printed.extend)
+        log = await continued_log(self.artifacts, job.run.run_id, name, redactor, printed.extend)
         async with closing(log):
             code = await self.compose.up(
                 target.project,
@@ -168,6 +181,8 @@ class Restart:
                 flags=flags,
             )
         artifact = await log.close()
+        now = await self.docker.containers(target.project.name, target.service)
+        journal_marks.end_up(guard, now)
         if code != 0:
             detail = complaint(bytes(printed[-16_384:]).decode("utf-8", "replace"))
             artifacts = (*saved, artifact)
@@ -184,6 +199,27 @@ class Restart:
 def _step(job: RestartInput) -> RestartStep:
     steps = (step for step in job.plan.steps if isinstance(step, RestartStep))
     return next(steps, RestartStep(scale=job.target.scale))
+
+
+def _begun(journal: Journal, round_number: int) -> datetime:
+    """When this round first set out to replace the containers; an attempt before this one may have."""
+    return min(up.began_at for up in journal.ups if up.round == round_number)
+
+
+def _replaced_already(journal: Journal, present: tuple[ContainerState, ...], begun: datetime) -> bool:
+    """Whether an attempt before this one has made every container that is there."""
+    made = set(journal.containers_made)
+    return bool(present) and all(
+        c.id in made and c.created_at is not None and c.created_at >= begun for c in present
+    )
+
+
+def _all_of(*groups: tuple[ContainerState, ...]) -> tuple[ContainerState, ...]:
+    """Each container once, as it was seen first."""
+    known: dict[str, ContainerState] = {}
+    for group in groups:
+        known |= {container.id: container for container in group if container.id not in known}
+    return tuple(known.values())
 
 
 def _require_replaced(

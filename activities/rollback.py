@@ -4,7 +4,7 @@
     2. end the commands an earlier attempt left running, then take the project's lock
     3. files first, because a gone image can only be built again from restored files
     4. containers, reference, networks and volumes
-    5. measure, and keep what was measured in the journal
+    5. measure, and keep what was measured in the journal; ``rollback.log`` ends with the comparison
 
 Each part finds out what is left to do, so a rollback that is killed anywhere is simply done again. The
 ``recover`` command runs this very step.
@@ -22,6 +22,7 @@ from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.heartbeat import beating
 from activities.adapters.journal import Guard, Journal, JournalStore
 from activities.adapters.masking import Masking
+from activities.adapters.neighbour_proof import daemon_warnings
 from activities.adapters.process import ChildRegistry, uninterrupted
 from activities.adapters.project_resources import DaemonRefused, ProjectResources, refusal
 from activities.restoring.files import restore_files
@@ -33,7 +34,10 @@ from workflows.errors import OrchestratorError
 from workflows.models.record import RollbackOutcome
 from workflows.models.snapshot import NeighbourProof
 from workflows.ports import RollbackInput, RollbackResult
+from workflows.restored import as_table
 
+_FOREIGN_SECONDS = 10.0
+"""So long is waited for a service that somebody else has a hand in: it may never be as before."""
 _NOTHING = RollbackOutcome(complete=True, nothing_written=True, state="Nothing had been changed.")
 
 
@@ -95,7 +99,6 @@ class Rollback:
             self.journals.settle(guard, by="rollback", outcome="rolled_back")
             with suppress(DaemonRefused):  # a held image only takes space
                 await self.docker.release_hold(journal.run_id)
-            story.say("The journal is settled; the run waits with everything as it was.")
         return RollbackResult(
             outcome=outcome,
             neighbours=proof,
@@ -117,12 +120,14 @@ class Rollback:
             service.problems.append(refusal(error))
             story.say(refusal(error))
         measuring = Measuring(self.docker, self.compose, journal)
-        await measuring.wait(self.wait_seconds)
-        outcome = await measuring.outcome(files, service)
+        patience = min(self.wait_seconds, _FOREIGN_SECONDS) if service.foreign else self.wait_seconds
+        became_so = await measuring.wait(patience)
+        outcome = await measuring.outcome(files, service, became_so=became_so)
         proof = await measuring.proof()
         story.say(outcome.state)
         for lasting in outcome.not_undone:
             story.say(f"Not undone: {lasting}.")
+        story.table(as_table(outcome.compared))
         return outcome, proof
 
 
@@ -148,5 +153,6 @@ def _warnings(outcome: RollbackOutcome, proof: NeighbourProof | None) -> tuple[s
     )
     if proof is None:
         return (*kept, "the neighbours could not be compared: the compose file cannot be read now")
+    daemon = daemon_warnings(proof)
     changed = (f"another container changed during the run: {name}" for name in proof.changed)
-    return (*kept, *changed)
+    return (*kept, *daemon, *changed)

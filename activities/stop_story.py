@@ -10,25 +10,32 @@ _KILLED = 137
 
 
 def downtime_seconds(
-    old: Iterable[ContainerState], new: Iterable[ContainerState], events: Iterable[ContainerEvent]
+    old: Iterable[ContainerState],
+    new: Iterable[ContainerState],
+    events: Iterable[ContainerEvent],
+    ordered_at: datetime | None = None,
 ) -> float | None:
     """From the first old container's end to the last new one's start; None where nothing ran before.
 
     Args:
-        old: the containers as they were before the restart.
+        old: the containers as they were before the restart, or before an attempt of it that was cut off.
         new: the containers after it.
         events: what happened since.
+        ordered_at: when their replacement was ordered: an upper bound where Docker, which remembers its
+            last 256 events only, has forgotten when a container ended that is gone now.
     """
-    died = {event.container_id: event.at for event in events if event.action == "die"}
-    ended = [at for container in old if (at := _end_of(container, died)) is not None]
-    started = [container.started_at for container in new if container.started_at is not None]
+    kept = {container.id: container for container in new}
+    died = {e.container_id: e.at for e in reversed(tuple(events)) if e.action == "die"}
+    ended = []
+    for container in old:
+        replaced = container.up and container.id not in kept
+        at = died.get(container.id) if container.up else None
+        if at is not None or (replaced and ordered_at is not None):
+            ended.append(at or ordered_at)
+    started = [container.started_at for container in kept.values() if container.started_at is not None]
     if not ended or not started:
         return None
-    return round(max((max(started) - min(ended)).total_seconds(), 0.0), 3)
-
-
-def _end_of(container: ContainerState, died: dict[str, datetime]) -> datetime | None:
-    return died.get(container.id) if container.up else None
+    return round(max((max(started) - min(at for at in ended if at)).total_seconds(), 0.0), 3)
 
 
 def sigterm_warnings(old: Iterable[ContainerState], events: Iterable[ContainerEvent]) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """Verify: measure that the service is healthy and stays so, and that nobody else was touched.
 
-    1. state of every replica, health checks and HTTP probes, until they stay good (SPEC FR-007)
-    2. the rest of the project compared with what the journal recorded before (SPEC FR-006, I3)
+    1. every container is of before or of this run; another one is ``foreign_change`` (I8)
+    2. state of every replica, health checks and HTTP probes, until they stay good (SPEC FR-007)
+    3. the rest of the project compared with what the journal recorded before (SPEC FR-006, I3)
 
 Every single result is a line of ``verify.log``; both comparisons are ``containers.json``. It changes
 nothing, so a retry simply measures again. An unhealthy service is a result, not an error.
@@ -19,9 +20,9 @@ from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.evidence_log import EvidenceLog, closing
 from activities.adapters.heartbeat import beating
 from activities.adapters.http_probe import HttpProber
-from activities.adapters.journal import JournalStore
+from activities.adapters.journal import Journal, JournalStore
 from activities.adapters.masking import Masking
-from activities.adapters.neighbour_proof import NeighbourProver
+from activities.adapters.neighbour_proof import NeighbourProver, daemon_warnings
 from activities.adapters.redaction import Redactor
 from activities.health_watch import HealthWatch
 from workflows import ports
@@ -31,6 +32,7 @@ from workflows.models.failure import Failure
 from workflows.models.snapshot import ContainerState, NeighbourProof
 from workflows.models.status import StepName
 from workflows.models.verification import ProbeResult
+from workflows.ownership import strangers
 from workflows.ports import VerifyInput, VerifyResult
 from workflows.verdict import Verdict
 
@@ -102,6 +104,7 @@ class Verify:
             job.verification,
             known=frozenset(container.id for container in journal.snapshot.containers),
             report=lambda result: log.say(probes.line(result)),
+            foreign=lambda containers: _foreign(journal, containers),
         )
         probes.status = lambda: redactor.text(watch.status)
         async with closing(log):
@@ -114,7 +117,10 @@ class Verify:
             neighbours=proof,
             duration_seconds=round(time.monotonic() - probes.began, 3),
             artifacts=artifacts,
-            warnings=tuple(f"neighbour_restarted: {text}" for text in proof.self_restarted),
+            warnings=(
+                *(f"neighbour_restarted: {text}" for text in proof.self_restarted),
+                *daemon_warnings(proof),
+            ),
         )
 
     async def _judge(self, job: VerifyInput, watch: HealthWatch, log: EvidenceLog) -> Failure | None:
@@ -146,9 +152,12 @@ class Verify:
                 detail += f", last with code {code}"
             lines = (await self.docker.logs(crashed.id, tail_lines=50)).strip().splitlines()
             detail += f": {lines[-1].strip()[:_LAST_LINE_CHARACTERS]}" if lines else "; it logged nothing"
-        seconds = f"{job.verification.max_wait_seconds:g}"
         error = OrchestratorError(
-            verdict.code or "", service=job.target.service, seconds=seconds, detail=detail
+            verdict.code or "",
+            service=job.target.service,
+            seconds=f"{job.verification.max_wait_seconds:g}",
+            detail=detail,
+            path=detail,
         )
         return error.failure(StepName.VERIFY)
 
@@ -165,6 +174,13 @@ def _with_evidence(
         return None
     names = tuple(artifact.name for artifact in artifacts)
     return failure.model_copy(update={"message": redactor.text(failure.message), "artifacts": names})
+
+
+def _foreign(journal: Journal, containers: tuple[ContainerState, ...]) -> str:
+    """Containers that neither were there before nor are this run's (I8)."""
+    before = journal.snapshot.containers
+    found = strangers(containers, before, journal.containers_made, journal.ups)
+    return ", ".join(f"container {container.name} (it is new)" for container in found)
 
 
 def _crashed(watch: HealthWatch) -> ContainerState | None:

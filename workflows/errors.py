@@ -162,7 +162,7 @@ CATALOGUE: dict[str, ErrorEntry] = _rows(
     ErrorEntry("key_unreadable", "The key {path} cannot be used: {detail}", "mm-orchestrator keys new ID makes one."),
     # Changing things
     ErrorEntry("foreign_change", "Somebody else changed {path} during the run.",
-               "Look at the file; what they wrote was kept."),
+               "Look at it; it was left as they made it."),
     ErrorEntry("journal_settled", "The run's journal was settled by {by}; this late step changed nothing.",
                "mm-orchestrator explain {run_id}"),
     ErrorEntry("lock_timeout", "Another process holds the lock of project {project}.",

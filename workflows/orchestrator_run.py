@@ -324,4 +324,5 @@ class OrchestratorRun(SettlingRun):
             target=self._measured.target,
             plan=self._executable_plan,
             policy_digest=self._measured.policy_digest,
+            snapshot=self._measured.snapshot,
         )

@@ -159,6 +159,8 @@ class RevalidateInput(Model):
     target: Target
     plan: ActionPlan
     policy_digest: str
+    snapshot: ServiceSnapshot | None = None
+    """The target when the plan was made: its images must still be there; None where they are not known."""
 
 
 class RevalidateResult(Model):

@@ -1,14 +1,15 @@
-"""Pure verdicts over what was measured: is the service healthy, was anybody else touched, is all as before?
+"""Pure verdicts over what was measured: is the service healthy, was anybody else touched?
 
-Nothing here asks Docker or the clock; the steps measure, these rules judge (SPEC FR-006, FR-007, FR-008; I3).
+Nothing here asks Docker or the clock; the steps measure, these rules judge (SPEC FR-006, FR-007; I3).
 """
 
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from workflows.models.snapshot import ContainerState, NeighbourProof, ServiceSnapshot, ServiceState
+from workflows.models.snapshot import ContainerState, NeighbourProof
 from workflows.models.verification import Verification
+from workflows.ownership import POLICIES_THAT_RESTART
 
 EAGER_SECONDS = 30.0
 """So long the service is looked at often; afterwards the pauses grow."""
@@ -17,7 +18,6 @@ _EAGER_PAUSE_SECONDS = 0.1
 _LONGEST_PAUSE_SECONDS = 5.0
 _STABLE_PAUSE_SECONDS = 0.5
 _KILLED_EXIT_CODES = frozenset({137, 143})
-_POLICIES_THAT_RESTART = frozenset({"always", "unless-stopped"})
 
 
 @dataclass(frozen=True)
@@ -145,6 +145,8 @@ def prove(
     dry_before: Iterable[str],
     dry_after: Iterable[str],
     killed: frozenset[str] = frozenset(),
+    *,
+    daemon_restarted: bool = False,
 ) -> NeighbourProof:
     """Compare the rest of the project before and after (I3, SPEC FR-006).
 
@@ -154,19 +156,22 @@ def prove(
         dry_before: services that a plain ``up`` would have changed then.
         dry_after: services that it would change now.
         killed: ids of containers that somebody asked Docker to stop or kill meanwhile.
+        daemon_restarted: whether the daemon was started anew since; its memory of orders begins there, too.
     """
     now = {state.id: state for state in after}
-    changed, by_itself = _replaced(before, after), []
+    changed, by_itself, excused = _replaced(before, after), [], []
     for old in before:
         if old.id not in now:
             continue
         what = _change(old, now[old.id], asked=old.id in killed)
-        if what == _BY_ITSELF:
+        if what and daemon_restarted and old.id not in killed and _daemons_doing(old, now[old.id]):
+            excused.append(now[old.id])
+        elif what == _BY_ITSELF:
             by_itself.append(now[old.id])
         elif what:
             changed.append(f"{old.name} ({what})")
-    excused = {state.service for state in by_itself if not state.up}
-    fresh = tuple(sorted(set(dry_after) - set(dry_before) - excused))
+    unsteady = {state.service for state in (*by_itself, *excused)}  # down at one instant, up at the next
+    fresh = tuple(sorted(set(dry_after) - set(dry_before) - unsteady))
     return NeighbourProof(
         before=before,
         after=after,
@@ -174,6 +179,8 @@ def prove(
         changed=tuple(changed),
         self_restarted=tuple(_how_it_stands(state) for state in by_itself),
         dry_run_new=fresh,
+        daemon_restarted=daemon_restarted,
+        excused=tuple(state.name for state in excused),
     )
 
 
@@ -202,9 +209,23 @@ def _change(old: ContainerState, new: ContainerState, *, asked: bool) -> str:
     return "stopped" if asked or _looks_stopped(new) else _BY_ITSELF
 
 
+def _daemons_doing(old: ContainerState, new: ContainerState) -> bool:
+    """What a restart of the daemon does by itself (COMPOSE fact 9): another start, or down without a policy.
+
+    Of a container that is the same in everything else.
+    """
+    if (old.image_id, old.config_hash) != (new.image_id, new.config_hash):
+        return False
+    if new.status == "running":  # ``always`` starts also what had been stopped
+        return new.restart_policy != "no" and (old.up or new.restart_policy == "always")
+    if not old.up or new.status != "exited":
+        return False
+    return new.restart_policy == "no" or (new.restart_policy == "on-failure" and new.exit_code == 0)
+
+
 def _looks_stopped(state: ContainerState) -> bool:
     """Docker restarts what crashes under these policies; and 137 or 143 come from a signal."""
-    if state.restart_policy in _POLICIES_THAT_RESTART:
+    if state.restart_policy in POLICIES_THAT_RESTART:
         return True
     return state.exit_code in _KILLED_EXIT_CODES and not state.oom_killed
 
@@ -213,57 +234,3 @@ def _how_it_stands(state: ContainerState) -> str:
     if state.up:
         return f"{state.name} (restarted by its restart policy, {state.restart_count} times so far)"
     return f"{state.name} (ended by itself with code {state.exit_code})"
-
-
-def compare_restored(
-    before: ServiceSnapshot, after: ServiceSnapshot, *, rebuilt: bool = False
-) -> tuple[str, ...]:
-    """What a rollback did not bring back, one sentence each; empty: everything is as it was (SPEC FR-008).
-
-    Args:
-        before: the target when the journal was opened.
-        after: the target as measured after the rollback.
-        rebuilt: the old image was gone and was built again, so ids cannot be the same.
-    """
-    found: list[str] = []
-    if before.state is not after.state:
-        found.append(f"{before.service} was {before.state} and is {after.state}")
-    elif before.state is not ServiceState.ABSENT:
-        found += _compare_containers(before, after, rebuilt=rebuilt)
-    if rebuilt:
-        if after.image_id is None:
-            found.append(f"{before.image_ref} does not exist")
-    elif before.image_id != after.image_id:
-        found.append(f"{before.image_ref} pointed to {_short(before.image_id)}, now {_short(after.image_id)}")
-    return tuple(found)
-
-
-def _compare_containers(before: ServiceSnapshot, after: ServiceSnapshot, *, rebuilt: bool) -> list[str]:
-    found = []
-    old_up, new_up = (sum(c.up for c in snapshot.containers) for snapshot in (before, after))
-    if len(before.containers) != len(after.containers):
-        found.append(f"there were {len(before.containers)} containers, now {len(after.containers)}")
-    elif old_up != new_up:
-        found.append(f"{old_up} containers were up, now {new_up}")
-    old_images = sorted({c.image_id for c in before.containers})
-    new_images = sorted({c.image_id for c in after.containers})
-    if old_images != new_images and not rebuilt:
-        old, new = (", ".join(map(_short, images)) for images in (old_images, new_images))
-        found.append(f"the containers ran {old}, now {new}")
-    old_hashes, new_hashes = ({c.config_hash for c in s.containers} for s in (before, after))
-    if old_hashes != new_hashes:
-        found.append("the containers have another compose configuration")
-    if _healthy(before) and not _healthy(after):
-        states = ", ".join(f"{c.name} {c.health or c.status}" for c in after.containers)
-        found.append(f"{before.service} was healthy, now: {states}")
-    return found
-
-
-def _healthy(snapshot: ServiceSnapshot) -> bool:
-    return any(c.health == "healthy" for c in snapshot.containers) and all(
-        c.health in {None, "healthy"} for c in snapshot.containers
-    )
-
-
-def _short(image_id: str | None) -> str:
-    return "nothing" if image_id is None else image_id.removeprefix("sha256:")[:12]

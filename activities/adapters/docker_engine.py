@@ -77,6 +77,21 @@ class DockerEngine(DockerImages, DockerEvents):
             raise OrchestratorError("docker_endpoint_mismatch", detail=detail)
         return ours
 
+    async def daemon_mark(self) -> str | None:
+        """Something that is another thing after each start of the daemon; None where it has no such thing.
+
+        The daemon makes its default network anew when it starts, but for one that keeps its containers
+        running (``live-restore``), and there a restart changes nothing that anybody sees.
+        """
+
+        def read(api: docker.APIClient) -> str | None:
+            try:
+                return str(api.inspect_network("bridge")["Id"])
+            except NotFound:
+                return None
+
+        return await self.client.ask(read)
+
     async def containers(
         self, project: str, service: str | None = None, *, oneoff: bool = False
     ) -> tuple[ContainerState, ...]:

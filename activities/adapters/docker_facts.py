@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from workflows.models.marks import ImageMark
 from workflows.models.snapshot import ContainerState
 
 PROJECT = "com.docker.compose.project"
@@ -121,6 +122,7 @@ def container_state(inspected: Inspect) -> ContainerState:
         oom_killed=bool(state.get("OOMKilled")),
         error=str(state.get("Error") or ""),
         restart_count=_integer(inspected.get("RestartCount")),
+        created_at=moment(inspected.get("Created")),
         started_at=moment(state.get("StartedAt")),
         finished_at=moment(state.get("FinishedAt")),
         image_id=str(inspected.get("Image", "")),
@@ -181,6 +183,18 @@ def image_facts(inspected: Inspect) -> ImageFacts:
         virtual_env=environment(inspected).get("VIRTUAL_ENV", ""),
         volumes=tuple(sorted(section(config, "Volumes"))),
         has_healthcheck=bool(test) and test != ["NONE"],
+    )
+
+
+def image_mark(inspected: Inspect) -> ImageMark:
+    """Whose image it is; a build that is wholly cached makes no image anew, but names it anew."""
+    tags = labels(inspected)
+    times = (moment(inspected.get("Created")), moment(section(inspected, "Metadata").get("LastTagTime")))
+    return ImageMark(
+        id=str(inspected["Id"]),
+        project=tags.get(PROJECT, ""),
+        service=tags.get(SERVICE, ""),
+        touched_at=max((at for at in times if at is not None), default=None),
     )
 
 

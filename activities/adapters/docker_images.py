@@ -7,6 +7,7 @@ from docker.errors import APIError, ImageNotFound, NotFound
 
 from activities.adapters import docker_facts as facts
 from activities.adapters.docker_client import DockerClient
+from workflows.models.marks import ImageMark
 
 HELD_REPOSITORY = "mm-orchestrator/held"
 RUN_LABEL = "io.moonmind.orchestrator.run"
@@ -31,6 +32,17 @@ class DockerImages:
         def inspect(api: docker.APIClient) -> facts.ImageFacts | None:
             try:
                 return _facts(api, ref)
+            except ImageNotFound:
+                return None
+
+        return await self.client.ask(inspect)
+
+    async def image_mark(self, ref: str) -> ImageMark | None:
+        """Who an image was built for and when it was touched; None where there is no such image."""
+
+        def inspect(api: docker.APIClient) -> ImageMark | None:
+            try:
+                return facts.image_mark(api.inspect_image(ref))  # type: ignore[no-untyped-call]
             except ImageNotFound:
                 return None
 
@@ -128,6 +140,17 @@ class DockerImages:
         def listed(api: docker.APIClient) -> frozenset[str]:
             found = api.containers(all=True, filters={"label": RUN_LABEL})
             return frozenset(container["Labels"][RUN_LABEL] for container in found)
+
+        return await self.client.ask(listed)
+
+    async def holding_runs(self, project: str, service: str) -> tuple[str, ...]:
+        """Run ids that hold an image of one service, the one that held first comes first."""
+        wanted = {"label": [f"{PROJECT_LABEL}={project}", f"{SERVICE_LABEL}={service}"]}
+
+        def listed(api: docker.APIClient) -> tuple[str, ...]:
+            found = api.containers(all=True, filters=wanted)
+            oldest_first = sorted(found, key=lambda container: int(container["Created"]))
+            return tuple(dict.fromkeys(container["Labels"][RUN_LABEL] for container in oldest_first))
 
         return await self.client.ask(listed)
 

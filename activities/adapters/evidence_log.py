@@ -2,13 +2,39 @@
 
 import threading
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
-from activities.adapters.artifact_store import ArtifactWriter
+from activities.adapters.artifact_store import ArtifactStore, ArtifactWriter
 from activities.adapters.process import uninterrupted
 from activities.adapters.redaction import Redactor
+from workflows.errors import OrchestratorError
 from workflows.models.artifact import RunArtifact
+
+AGAIN = b"==> the attempt above was interrupted; the step begins again <==\n"
+
+
+def _unheard(_masked: bytes) -> None:
+    """Nobody listens."""
+
+
+async def continued_log(
+    artifacts: ArtifactStore,
+    run_id: str,
+    name: str,
+    redactor: Redactor,
+    listener: Callable[[bytes], None] = _unheard,
+) -> "EvidenceLog":
+    """A log that goes on after what an earlier attempt of the step wrote: no evidence is overwritten (I6)."""
+    told = b""
+    if (earlier := await artifacts.existing(run_id, name)) is not None:
+        with suppress(OrchestratorError):  # damaged: nothing to go on from
+            told = await artifacts.read(earlier)
+    writer = artifacts.open(run_id, name)
+    if told:
+        writer.write(told if told.endswith(b"\n") else told + b"\n")
+        writer.write(AGAIN)
+    return EvidenceLog(writer, redactor, listener)
 
 
 @dataclass
@@ -17,7 +43,7 @@ class EvidenceLog:
 
     writer: ArtifactWriter
     redactor: Redactor
-    listener: Callable[[bytes], None] = lambda _masked: None
+    listener: Callable[[bytes], None] = _unheard
     """Sees the masked output too."""
     artifact: RunArtifact | None = None
     """Set once closed."""

@@ -7,7 +7,7 @@ no project file was changed, or the journal can restore it.
 """
 
 import hashlib
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -167,10 +167,15 @@ class JournalStore:
 
     def record_volumes(self, guard: Guard, names: tuple[str, ...]) -> Journal:
         """Note volumes that this run's containers brought, before those containers go."""
+        return self.note(guard, lambda j: {"volumes_made": tuple(sorted({*j.volumes_made, *names}))})
+
+    def note(self, guard: Guard, change: Callable[[Journal], Mapping[str, object]]) -> Journal:
+        """Change fields of the journal, as ``change`` makes them from what is there; durable on return."""
         with short_lock(self._existing(guard.run_id, guard.generation) / "edit.lock"):
             journal = guard.check()
-            made = tuple(sorted({*journal.volumes_made, *names}))
-            return journal if made == journal.volumes_made else self._save(journal, volumes_made=made)
+            changes = change(journal)
+            fresh = {name: value for name, value in changes.items() if getattr(journal, name) != value}
+            return self._save(journal, **fresh) if fresh else journal
 
     def settle(self, guard: Guard, *, by: str, outcome: str) -> Journal:
         """End the journal; settling it again the same way changes nothing."""

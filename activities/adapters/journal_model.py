@@ -3,6 +3,7 @@
 from datetime import datetime
 
 from workflows.models.base import Model
+from workflows.models.marks import Window
 from workflows.models.record import RollbackOutcome
 from workflows.models.snapshot import ContainerState, NeighbourProof, ServiceSnapshot
 from workflows.models.target import Target
@@ -63,6 +64,18 @@ class Journal(Model):
     """What the target's containers ran."""
     tag_image_id: str | None = None
     """What the image reference pointed to; it may be another image."""
+    daemon_mark: str | None = None
+    """Another one later means that the Docker daemon restarted; None: not known."""
+    ups: tuple[Window, ...] = ()
+    """Every ``up`` of this run, noted before it starts."""
+    containers_made: tuple[str, ...] = ()
+    """Ids of the target's containers that this run's own ``up`` made."""
+    builds: tuple[Window, ...] = ()
+    """Every build of this run, noted before it starts."""
+    images_made: tuple[str, ...] = ()
+    """Ids of the images that this run's builds produced."""
+    reference_found: str | None = None
+    """What somebody else let the image reference point to, noted before a rollback borrows the name."""
     opened_at: datetime
     epoch: int = FIRST_EPOCH
     raised_by: str = ""
@@ -76,6 +89,11 @@ class Journal(Model):
     def project(self) -> str:
         """The Compose project this journal guards."""
         return self.target.project.name
+
+    @property
+    def images_known(self) -> tuple[str | None, ...]:
+        """Images that the reference may point to without anybody else's doing."""
+        return (self.previous_image_id, self.tag_image_id, *self.images_made)
 
     def entry(self, path: str) -> JournalEntry | None:
         """The entry of a file as the plan names it."""

@@ -13,7 +13,7 @@ from activities.restoring.service import ServiceRestored
 from workflows.errors import OrchestratorError
 from workflows.models.record import RollbackOutcome
 from workflows.models.snapshot import ContainerState, NeighbourProof, ServiceSnapshot, ServiceState
-from workflows.verdict import compare_restored
+from workflows.restored import all_as_good, compare_restored, healthy, side_by_side
 
 _POLL_SECONDS = 0.5
 _SETTLE_SECONDS = 2.0
@@ -28,32 +28,48 @@ class Measuring:
     compose: ComposeRunner
     journal: Journal
 
-    async def wait(self, limit_seconds: float) -> None:
-        """Give the service the time it needs to be what it was; what never was healthy is not waited for."""
+    async def wait(self, limit_seconds: float) -> bool:
+        """Give the service the time it needs to be what it was; what never was healthy is not waited for.
+
+        Returns:
+            False where it did not become so, or did not stay so, in this time.
+        """
         before = self.journal.snapshot
         if before.state is not ServiceState.RUNNING or _was_sick(before):
-            return
+            return True
         deadline = time.monotonic() + limit_seconds
         good_since: float | None = None
-        needed = 0.0 if _healthy(before.containers) else _SETTLE_SECONDS
+        restarts: dict[str, int] = {}
+        needed = 0.0 if healthy(before.containers) else _SETTLE_SECONDS
         while (now := time.monotonic()) < deadline:
-            good = self._as_before(await self._containers())
-            good_since = (good_since or now) if good else None
+            containers = await self._containers()
+            counted = {container.id: container.restart_count for container in containers}
+            good = self._as_before(containers)
+            good_since = (good_since if restarts == counted and good_since else now) if good else None
+            restarts = counted
             if good_since is not None and now - good_since >= needed:
-                return
+                return True
+            if self._cannot_become_so(containers):
+                return False
             await asyncio.sleep(_POLL_SECONDS)
+        return False
 
-    async def outcome(self, files: FilesRestored, service: ServiceRestored) -> RollbackOutcome:
-        """Compare what is with what was."""
+    async def outcome(
+        self, files: FilesRestored, service: ServiceRestored, *, became_so: bool = True
+    ) -> RollbackOutcome:
+        """Compare what is with what was.
+
+        Args:
+            files: what became of the files.
+            service: what had to be done for the service.
+            became_so: what ``wait`` said: an instant alone does not show a service that comes and goes.
+        """
         journal = self.journal
         after = await self.docker.snapshot(journal.target)
         differing = [f"{f.path} is not as it was" for f in files.touched if f.before != f.after]
-        mismatches = (
-            *differing,
-            *compare_restored(journal.snapshot, after, rebuilt=service.rebuilt),
-            *files.problems,
-            *service.problems,
-        )
+        compared = compare_restored(journal.snapshot, after, rebuilt=service.rebuilt)
+        unsteady = () if became_so or compared else (f"{journal.target.service} does not stay as it was",)
+        mismatches = (*differing, *compared, *unsteady, *files.problems, *service.problems)
         return RollbackOutcome(
             complete=not mismatches,
             state=describe(journal.snapshot, after, service, mismatches),
@@ -62,8 +78,9 @@ class Measuring:
             image_id_after=after.container_image_id,
             rebuilt=service.rebuilt,
             mismatches=mismatches,
-            foreign_changes=tuple(files.foreign),
+            foreign_changes=(*files.foreign, *service.foreign),
             not_undone=_not_undone(journal.snapshot, service),
+            compared=side_by_side(journal.snapshot, after, files.touched),
         )
 
     async def proof(self) -> NeighbourProof | None:
@@ -80,9 +97,14 @@ class Measuring:
 
     def _as_before(self, now: tuple[ContainerState, ...]) -> bool:
         before = self.journal.snapshot.containers
-        if sum(c.up for c in now) != sum(c.up for c in before):
+        if sum(c.up for c in now) != sum(c.up for c in before) or not all_as_good(before, now):
             return False
-        return _healthy(now) or not _healthy(before)
+        return healthy(now) or not healthy(before)
+
+    def _cannot_become_so(self, now: tuple[ContainerState, ...]) -> bool:
+        """Fewer replicas than before and none on its way: no time would bring them."""
+        before = self.journal.snapshot.containers
+        return len(now) != len(before)
 
 
 def describe(
@@ -100,12 +122,14 @@ def describe(
     if before.state is ServiceState.STOPPED:
         return f"{name} is stopped, as before."
     image = "an image rebuilt from the restored files (rebuilt, not identical)" if service.rebuilt else ""
+    if service.foreign and not service.rebuilt:
+        image = "its previous image, where others changed: " + ", ".join(service.foreign)
     image = image or (
         "its previous image again" if service.replaced else "its previous image, never replaced"
     )
     if _was_sick(before):
         return f"{name} runs {image}: restored to its previous, unhealthy state."
-    health = " and is healthy" if _healthy(after.containers) else ""
+    health = " and is healthy" if healthy(after.containers) else ""
     return f"{name} runs {image}{health}."
 
 
@@ -116,12 +140,6 @@ def _not_undone(before: ServiceSnapshot, service: ServiceRestored) -> tuple[str,
     lost = ("files in the writable layer of the previous container",) if before.containers else ()
     written = "data that the service wrote to volumes and databases while the change was in place"
     return (written, *lost, *service.not_undone)
-
-
-def _healthy(containers: tuple[ContainerState, ...]) -> bool:
-    return any(c.health == "healthy" for c in containers) and all(
-        c.health in {None, "healthy"} for c in containers
-    )
 
 
 def _was_sick(before: ServiceSnapshot) -> bool:

@@ -1,31 +1,28 @@
-"""The target's containers, image reference, networks and volumes back to the snapshot; idempotent.
+"""The target's containers, networks and volumes back to the snapshot; idempotent.
 
 Where every original container is still there, only what this run put beside it goes. Otherwise Compose
 makes containers of the previous image: the reference is moved to that image, ``up`` runs, and then the
 reference is given back what it pointed to before (COMPOSE fact 4).
+
+A container that somebody else made is left alone. ``up`` could not: it would replace or remove it. So
+beside one nothing is made again, and what that leaves is measured and reported (I8).
 """
 
 from dataclasses import dataclass, field
 
+from activities.adapters import journal_marks
 from activities.adapters.compose_cli import UpFlags
 from activities.adapters.compose_runner import ComposeRunner
 from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.journal import Guard, Journal
 from activities.adapters.process import ChildRegistry
 from activities.adapters.project_resources import ProjectResources
+from activities.belongings import Belongings
+from activities.restoring.images import ImageRestorer, ServiceRestored
 from activities.restoring.story import Story
 from workflows.models.snapshot import ContainerState, ServiceState
 
-
-@dataclass
-class ServiceRestored:
-    """What the restoration had to do."""
-
-    replaced: bool = False
-    """Whether any original container was gone, so that another had to be made or one removed."""
-    rebuilt: bool = False
-    not_undone: list[str] = field(default_factory=list)
-    problems: list[str] = field(default_factory=list)
+__all__ = ["ServiceRestored", "ServiceRestorer"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +36,11 @@ class ServiceRestorer:
     journal: Journal
     guard: Guard
     story: Story
+    images: ImageRestorer = field(init=False)
+
+    def __post_init__(self) -> None:
+        images = ImageRestorer(self.docker, self.compose, self.children, self.guard, self.story)
+        object.__setattr__(self, "images", images)
 
     async def restore(self, done: ServiceRestored) -> None:
         """Lead back to absent, stopped or running; ``done`` tells how far it came.
@@ -49,15 +51,21 @@ class ServiceRestorer:
         """
         originals = {container.id for container in self.journal.snapshot.containers}
         present = await self._containers()
+        others = await Belongings.measure(self.docker, self.journal, present)
+        for change in others.changes:
+            done.foreign.append(change)
+            self.story.say(f"Somebody else changed {change.replace(' (', ': ').rstrip(')')}. It is left so.")
+        own = tuple(container for container in present if container not in others.strangers)
         if not originals:
-            await self._back_to_absent(present, done)
-        elif originals <= {container.id for container in present}:
-            await self._keep_originals(originals, present)
-        else:
+            await self._back_to_absent(own, done)
+        elif originals <= {container.id for container in own}:
+            await self._keep_originals(originals, own, others.left_alone)
+        elif not others.strangers and not others.taken_away:
             await self._make_again(done)
-        if not done.rebuilt:
-            await self._give_the_reference_back()
-        await self._remove_images()
+        elif any(container.id not in originals for container in own):
+            done.problems.append("containers of this run are left beside those that somebody else changed")
+        await self.images.give_the_reference_back(done)
+        await self.images.remove_made()
 
     async def _containers(self) -> tuple[ContainerState, ...]:
         return await self.docker.containers(self.journal.project, self.journal.target.service)
@@ -93,7 +101,9 @@ class ServiceRestorer:
 
     # All originals still there.
 
-    async def _keep_originals(self, originals: set[str], present: tuple[ContainerState, ...]) -> None:
+    async def _keep_originals(
+        self, originals: set[str], present: tuple[ContainerState, ...], left_alone: frozenset[str]
+    ) -> None:
         begun = [container for container in present if container.id not in originals]
         replacing = {container.number for container in begun}
         now = {container.id: container for container in present}
@@ -106,7 +116,8 @@ class ServiceRestorer:
             self.story.say(f"Container {container.name} was begun by this run; it was removed.")
         for before in self.journal.snapshot.containers:
             await self._same_name(before, now[before.id])
-            await self._same_class(before, now[before.id])
+            if before.id not in left_alone:
+                await self._same_class(before, now[before.id])
         self.story.say("The previous containers were never replaced.")
 
     async def _stopped(self, container: ContainerState) -> ContainerState:
@@ -124,14 +135,14 @@ class ServiceRestorer:
     async def _make_again(self, done: ServiceRestored) -> None:
         journal, target = self.journal, self.journal.target
         done.replaced = True
-        image = journal.snapshot.container_image_id or ""
-        if not await self._point_reference_to(image, done):
+        image = await self.images.previous_is_there(done)
+        if image is None:
             return
         renewed = await self._renewed_volumes()
         stopped = journal.snapshot.state is ServiceState.STOPPED
         scale = len(journal.snapshot.containers)
         self.story.say(f"docker compose up: {scale} container(s) of the previous image.")
-        self.guard.check()
+        journal_marks.begin_up(self.guard, await self._containers(), image, 0)
         code = await self.compose.up(
             target.project,
             target.service,
@@ -140,7 +151,8 @@ class ServiceRestorer:
             children=self.children,
             flags=UpFlags(no_start=stopped, renew_anon_volumes=bool(renewed)),
         )
-        self.guard.check()  # a take-over ends our command: then this is not a failure of Compose
+        made = await self._containers()
+        journal_marks.end_up(self.guard, made)  # a take-over ends our command: then Compose did not fail
         if code != 0:
             done.problems.append(f"docker compose up ended with exit code {code}")
             self.story.say(f"docker compose up ended with exit code {code}.")
@@ -168,32 +180,6 @@ class ServiceRestorer:
             done.not_undone.append(f"anonymous volume {name} was replaced by a new one; it is kept, unused")
         self.story.say("The anonymous volumes were filled anew from the previous image.")
 
-    async def _point_reference_to(self, image: str, done: ServiceRestored) -> bool:
-        target = self.journal.target
-        if await self.docker.image_id(image) is None:
-            return await self._rebuild(done)
-        if await self.docker.image_id(target.image) != image:
-            self.guard.check()
-            await self.docker.tag(image, target.image)
-            self.story.say(f"{target.image} points to the previous image {image[:19]} again.")
-        return True
-
-    async def _rebuild(self, done: ServiceRestored) -> bool:
-        target = self.journal.target
-        self.story.say("The previous image is gone; it is built again from the restored files.")
-        if target.build is None:
-            done.problems.append("the previous image is gone and the service has no build section")
-            return False
-        self.guard.check()
-        code = await self.compose.build(
-            target.project, target.service, sink=self.story.sink, children=self.children
-        )
-        self.guard.check()
-        done.rebuilt = code == 0
-        if code != 0:
-            done.problems.append(f"the previous image is gone and its build ended with exit code {code}")
-        return done.rebuilt
-
     # Shared by all.
 
     async def _same_name(self, before: ContainerState, now: ContainerState) -> None:
@@ -211,30 +197,3 @@ class ServiceRestorer:
             self.guard.check()
             await self.docker.stop(now.id)
             self.story.say(f"Container {before.name} was stopped.")
-
-    async def _give_the_reference_back(self) -> None:
-        """What the reference pointed to may be another image than the containers ran."""
-        ref, wanted = self.journal.target.image, self.journal.tag_image_id
-        now = await self.docker.image_id(ref)
-        if now == wanted:
-            return
-        self.guard.check()
-        if wanted is None:
-            await self.docker.untag(ref)
-            self.story.say(f"There was no image {ref} before; the reference was removed.")
-        elif await self.docker.image_id(wanted) is None:
-            self.story.say(f"The image that {ref} pointed to is gone.")
-        else:
-            await self.docker.tag(wanted, ref)
-            self.story.say(f"{ref} points to {wanted[:19]} again.")
-
-    async def _remove_images(self) -> None:
-        """What the rounds of this run built and nothing uses now; a name given by others keeps an image."""
-        journal = self.journal
-        if journal.images_before is None:
-            return
-        built = await self.docker.images_built(journal.project, journal.target.service)
-        for image_id in sorted(set(built) - set(journal.images_before)):
-            self.guard.check()
-            if await self.docker.remove_nameless(image_id):
-                self.story.say(f"Image {image_id[:19]} was built by this run; it was removed.")

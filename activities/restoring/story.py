@@ -1,5 +1,6 @@
 """``rollback.log``: what was done, in plain sentences, with everything Compose said."""
 
+from collections.abc import Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -33,6 +34,12 @@ class Story:
         self._flush()
         at = datetime.now(UTC).isoformat(timespec="milliseconds")
         self._writer.write(f"{at} {self._redactor.text(sentence)}\n".encode("utf-8", "replace"))
+
+    def table(self, lines: Iterable[str]) -> None:
+        """Aligned lines as they are, after an empty one."""
+        self._flush()
+        text = "\n".join(("", *lines, ""))
+        self._writer.write(self._redactor.text(text).encode("utf-8", "replace"))
 
     def sink(self, data: bytes) -> None:
         """Output of a command, as it arrives."""

@@ -6,12 +6,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from uuid import uuid4
 
+from activities.adapters import journal_marks
 from activities.adapters.artifact_store import ArtifactStore
 from activities.adapters.compose_runner import ComposeRunner
 from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.git_diff import GitDiff
 from activities.adapters.holds import HoldStore
-from activities.adapters.journal import Journal, JournalStore
+from activities.adapters.journal import Guard, Journal, JournalStore
 from activities.adapters.masking import Masking
 from activities.adapters.project_resources import ProjectResources
 from activities.adapters.state_dir import PlanStore, StateDir
@@ -22,6 +23,7 @@ from activities.report import Report
 from activities.rollback import Rollback
 from tests.sandbox import ComposeSandbox
 from workflows.models.plan import ActionPlan
+from workflows.models.snapshot import ContainerState
 from workflows.models.target import BuildSpec, ComposeProject, Target
 from workflows.ports import PatchInput, PatchResult, RollbackInput, RollbackResult, RunRef
 
@@ -57,6 +59,10 @@ FILES = {
     "api/Dockerfile": API_DOCKERFILE,
     "api/requirements.txt": "flask==3.0.0\r\n# a comment of mine\r\n",
 }
+
+REQUIREMENTS = "api/requirements.txt"
+BEFORE = FILES[REQUIREMENTS].encode()
+AFTER = BEFORE + b"redis==5.0.0\r\n"
 
 
 def sha(data: bytes | None) -> str | None:
@@ -168,11 +174,37 @@ class Rig:
         if image is not None:
             await self.docker.hold_image(image, run_id=RUN, project=self.sandbox.name, service=self.service)
 
-    async def build_and_restart(self) -> None:
-        """What the build and restart steps do, by Compose's own command."""
+    @property
+    def guard(self) -> Guard:
+        """The right to change things, as the steps of the run have it."""
+        return self.journals.guard(RUN, 1, self.journal.epoch)
+
+    async def build(self) -> None:
+        """What the build step does, by Compose's own command, noted as the step notes it."""
         await self.hold()
+        journal_marks.begin_build(self.guard, await self.docker.image_mark(self.target.image), 1)
         self.sandbox.compose("build", self.service)
-        self.sandbox.compose("up", "-d", "--no-deps", "--no-build", self.service)
+        journal_marks.end_build(self.guard, await self.docker.image_id(self.target.image))
+
+    async def begin_up(self) -> None:
+        """Note an ``up`` that has not ended: its worker may be killed at any instant from now."""
+        image = await self.docker.image_id(self.target.image)
+        journal_marks.begin_up(self.guard, await self.containers(), image, 1)
+
+    async def up(self, *flags: str) -> None:
+        """What the restart step does, by Compose's own command, noted as the step notes it."""
+        await self.begin_up()
+        self.sandbox.compose("up", "-d", "--no-deps", "--no-build", *flags, self.service)
+        journal_marks.end_up(self.guard, await self.containers())
+
+    async def build_and_restart(self) -> None:
+        """Both steps."""
+        await self.build()
+        await self.up()
+
+    async def containers(self) -> tuple[ContainerState, ...]:
+        """The service's containers now."""
+        return await self.docker.containers(self.sandbox.name, self.service)
 
     @property
     def journal(self) -> Journal:
@@ -188,3 +220,13 @@ class Rig:
         artifact = await self.artifacts.existing(RUN, name)
         assert artifact is not None, f"no {name}; there are {self.artifacts.names(RUN)}"
         return (await self.artifacts.read(artifact)).decode()
+
+
+def wait_healthy(rig: Rig) -> None:
+    """Until the api's health check passed."""
+    rig.sandbox.compose("up", "-d", "--build", "--wait")
+
+
+def ids(rig: Rig) -> list[str]:
+    """Container ids of the api."""
+    return [str(container.id) for container in rig.sandbox.containers("api")]

@@ -4,9 +4,7 @@ import asyncio
 import json
 import os
 import sys
-from collections.abc import AsyncIterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
@@ -15,8 +13,7 @@ from activities.adapters.compose_runner import ComposeRunner
 from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.process import ChildRegistry
 from activities.settle import How, Recovery
-from tests.conftest import ComposeFactory
-from tests.integration.state_rig import FILES, RUN, Rig
+from tests.integration.state_rig import AFTER, BEFORE, REQUIREMENTS, RUN, Rig
 from worker.recover import recover_command
 from worker.settings import WorkerSettings
 from workflows.errors import OrchestratorError
@@ -25,19 +22,6 @@ from workflows.models.status import RunStatus, StepName, StepStatus
 from workflows.ports import ArtifactsResult, ReportInput
 
 pytestmark = [pytest.mark.timeout(240)]
-
-REQUIREMENTS = "api/requirements.txt"
-BEFORE = FILES[REQUIREMENTS].encode()
-AFTER = BEFORE + b"redis==5.0.0\r\n"
-
-
-@pytest.fixture
-async def rig(compose_project: ComposeFactory, tmp_path: Path) -> AsyncIterator[Rig]:
-    """The usual project; nothing is started yet."""
-    made = Rig(compose_project(FILES), tmp_path)
-    yield made
-    await made.docker.release_hold(RUN)
-    made.docker.client.close()
 
 
 @pytest.fixture
@@ -68,8 +52,8 @@ async def report(rig: Rig, record: RunRecord, epoch: int = 1) -> ArtifactsResult
 # Report
 
 
-async def test_a_success_is_reported_settled_and_let_go(rig: Rig) -> None:
-    """Evidence with checksums, journal settled, image no longer held; again changes nothing."""
+async def test_a_success_is_reported_and_settled_and_its_previous_image_kept(rig: Rig) -> None:
+    """Evidence with checksums, journal settled, image still held; again changes nothing."""
     rig.sandbox.up()
     await rig.patch(rig.plan({REQUIREMENTS: AFTER}))
     await rig.build_and_restart()
@@ -80,7 +64,7 @@ async def test_a_success_is_reported_settled_and_let_go(rig: Rig) -> None:
     settled = rig.journal.settled
     assert settled is not None
     assert (settled.by, settled.outcome) == ("report", "succeeded")
-    assert RUN not in await rig.docker.holds()
+    assert RUN in await rig.docker.holds()
     document = RunReport.model_validate_json(await rig.text_of("report.json"))
     assert document.record.status is RunStatus.SUCCEEDED
     assert document.commit_message.startswith("repair api")

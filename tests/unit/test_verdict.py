@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from workflows.models.snapshot import ContainerState, ServiceSnapshot
+from workflows.models.snapshot import ContainerState
 from workflows.models.verification import Verification
 from workflows.verdict import (
     EAGER_SECONDS,
@@ -15,7 +15,6 @@ from workflows.verdict import (
     Verdict,
     Watch,
     check_replicas,
-    compare_restored,
     prove,
 )
 
@@ -243,55 +242,41 @@ def test_nothing_changed_is_always_proven(everyone: list[ContainerState], dry: s
     assert (proof.untouched, proof.changed, proof.self_restarted) == (True, (), ())
 
 
-def snapshot(*containers: ContainerState, image_id: str | None = "sha256:old") -> ServiceSnapshot:
-    """The target at one instant."""
-    return ServiceSnapshot(
-        service="api", image_ref="p-api", image_id=image_id, containers=containers, taken_at=T0
-    )
-
-
-RUNNING = snapshot(container())
-
-
 @pytest.mark.parametrize(
-    ("before", "after", "says"),
+    ("before", "after", "killed", "excused"),
     [
-        (RUNNING, snapshot(container(id="recreated", started_at=T1)), []),
-        (snapshot(image_id=None), snapshot(image_id=None), []),
-        (snapshot(container(status="exited")), snapshot(container(status="created")), []),
-        (snapshot(container(status="restarting")), RUNNING, []),
-        (RUNNING, snapshot(), ["was running and is absent"]),
-        (snapshot(), RUNNING, ["was absent and is running"]),
-        (snapshot(container(status="exited")), RUNNING, ["was stopped and is running"]),
-        (RUNNING, snapshot(container(image_id="sha256:new")), ["the containers ran old, now new"]),
-        (RUNNING, snapshot(container(), image_id="sha256:new"), ["p-api pointed to old, now new"]),
-        (snapshot(image_id=None), snapshot(), ["p-api pointed to nothing, now old"]),
-        (RUNNING, snapshot(container(config_hash="i")), ["another compose configuration"]),
-        (snapshot(container(), container("api-2")), RUNNING, ["there were 2 containers, now 1"]),
+        (container("db-1", restart_policy="always"), {"started_at": T1}, False, True),
+        (DB, {"status": "exited", "exit_code": 137}, False, True),
+        (DB, {"status": "exited", "exit_code": 143}, False, True),
+        (container("db-1", restart_policy="on-failure"), {"status": "exited", "exit_code": 0}, False, True),
         (
-            snapshot(container(), container("api-2")),
-            snapshot(container(), container("api-2", status="exited")),
-            ["2 containers were up, now 1"],
+            container("db-1", status="exited", restart_policy="always"),
+            {"status": "running", "started_at": T1},
+            False,
+            True,
         ),
-        (
-            snapshot(container(health="healthy")),
-            snapshot(container(health="unhealthy")),
-            ["was healthy, now"],
-        ),
-        (snapshot(container(health="unhealthy")), snapshot(container(health="starting")), []),
+        (container("db-1", restart_policy="always"), {"started_at": T1}, True, False),
+        (DB, {"started_at": T1}, False, False),  # no policy starts it: somebody did
+        (DB, {"status": "exited", "exit_code": 137, "image_id": "sha256:new"}, False, False),
+        (DB, {"status": "exited", "exit_code": 137, "config_hash": "i"}, False, False),
+        (DB, {"status": "paused"}, False, False),
+        (container("db-1", restart_policy="always"), {"status": "exited", "exit_code": 1}, False, False),
     ],
 )
-def test_what_a_rollback_did_not_bring_back(before: ServiceSnapshot, after: ServiceSnapshot, says: list[str]):
-    """Each difference is one sentence; a new container of the same image is no difference."""
-    found = compare_restored(before, after)
-    assert len(found) == len(says)
-    for sentence, part in zip(found, says, strict=True):
-        assert part in sentence
+def test_what_a_restart_of_the_daemon_excuses(
+    before: ContainerState, after: dict[str, Any], killed: bool, excused: bool
+):
+    """Another start under a policy, or down without one; nothing else, and nothing that somebody ordered."""
+    asked = frozenset({before.id}) if killed else frozenset()
+    changed = before.model_copy(update=after)
+    proof = prove((before,), (changed,), (), ("db",) if excused else (), asked, daemon_restarted=True)
+    assert proof.daemon_restarted
+    assert proof.untouched is excused
+    assert proof.excused == (("db-1",) if excused else ())
+    assert not prove((before,), (changed,), (), (), frozenset({before.id})).untouched
 
 
-def test_a_rebuilt_image_may_have_another_id_but_must_exist():
-    """Where the old image was gone, ids cannot match; everything else must."""
-    rebuilt = snapshot(container(image_id="sha256:re"), image_id="sha256:re")
-    assert compare_restored(RUNNING, rebuilt, rebuilt=True) == ()
-    missing = snapshot(container(image_id="sha256:re"), image_id=None)
-    assert compare_restored(RUNNING, missing, rebuilt=True) == ("p-api does not exist",)
+def test_a_restart_of_the_daemon_excuses_no_recreated_container():
+    """Another id is somebody's doing, whatever else happened."""
+    proof = prove((DB,), (container("db-1", id="other"),), (), (), daemon_restarted=True)
+    assert proof.changed == ("db-1 (recreated)",)

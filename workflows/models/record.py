@@ -34,6 +34,16 @@ class FileTouched(Model):
     after: str | None = None
 
 
+class Compared(Model):
+    """One line of the comparison that proves a rollback; in words, for people and for programs."""
+
+    what: str
+    """``file <path>``, ``image <reference>``, ``replicas``, ``container <name>`` ..."""
+    before: str
+    after: str
+    same: bool
+
+
 class RollbackOutcome(Model):
     """What was measured after everything was put back."""
 
@@ -50,6 +60,8 @@ class RollbackOutcome(Model):
     mismatches: tuple[str, ...] = ()
     foreign_changes: tuple[str, ...] = ()
     not_undone: tuple[str, ...] = ()
+    compared: tuple[Compared, ...] = ()
+    """What was measured before the run and after the rollback; ``rollback.log`` ends with it."""
 
 
 class RunEvent(Model):

@@ -28,6 +28,7 @@ class ContainerState(Model):
     error: str = ""
     """Why Docker could not start it at all."""
     restart_count: int = 0
+    created_at: datetime | None = None
     started_at: datetime | None = None
     finished_at: datetime | None = None
     image_id: str
@@ -78,3 +79,7 @@ class NeighbourProof(Model):
     """Neighbours whose restart policy restarted them (``neighbour_restarted``)."""
     dry_run_new: tuple[str, ...] = ()
     """Services that a plain ``up`` would change now and would not have changed before."""
+    daemon_restarted: bool = False
+    """Whether the Docker daemon restarted meanwhile."""
+    excused: tuple[str, ...] = ()
+    """Neighbours that only show what a restart of the daemon does by itself (COMPOSE fact 9)."""
