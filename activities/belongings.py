@@ -1,12 +1,16 @@
-"""What became of the service's containers by somebody else's hand; the rules are ``workflows.ownership``."""
+"""What became of containers and files by somebody else's hand; the rules are ``workflows.ownership``."""
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 
 from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.journal import Journal
+from activities.adapters.workspace import Workspace
 from workflows.errors import OrchestratorError
+from workflows.models.plan import ActionPlan
 from workflows.models.snapshot import ContainerState
+from workflows.models.target import Target
 from workflows.ownership import started_by_others, stopped_by_others, strangers, taken_away
 
 _ORDERS = frozenset({"kill", "stop"})
@@ -38,7 +42,7 @@ class Belongings:
         return cls(
             strangers=strangers(present, before, journal.containers_made, ups),
             taken_away=taken_away(before, present, ups),
-            stopped=stopped_by_others(before, present, orders, ups),
+            stopped=stopped_by_others(before, present, orders, ups, daemon_restarted=restarted),
             started=started_by_others(before, present, ups, daemon_restarted=restarted),
         )
 
@@ -65,6 +69,29 @@ class Belongings:
         """
         if self.changes:
             raise OrchestratorError("foreign_change", path=", ".join(self.changes))
+
+
+def changed_files(target: Target, plan: ActionPlan) -> tuple[str, ...]:
+    """Files of the plan that are no longer what the run wrote. Blocking file IO."""
+    workspace, found = Workspace(target), []
+    for path, planned in sorted(plan.after_hashes.items()):
+        try:
+            now = workspace.hash(path)
+        except OrchestratorError:  # it leads elsewhere now
+            now = None
+        if now != planned:
+            found.append(path)
+    return tuple(found)
+
+
+async def require_own_files(target: Target, plan: ActionPlan) -> None:
+    """Go on only where the files are as the run wrote them.
+
+    Raises:
+        OrchestratorError: ``foreign_change`` names every file.
+    """
+    if changed := await asyncio.to_thread(changed_files, target, plan):
+        raise OrchestratorError("foreign_change", path=", ".join(changed))
 
 
 def _named(containers: Iterable[ContainerState], what: str) -> tuple[str, ...]:

@@ -1,7 +1,8 @@
 """Build: only the target's image, through Compose, with the previous one held against any prune.
 
     1. what an earlier attempt left running is ended
-    2. the reference must point to an image of before or of this run: a build takes the name away (I8)
+    2. the files must be as planned, before the build and after it; and the reference must point to an
+       image of before or of this run: a build takes the name away (I2, I8)
     3. the image the containers run, and the one the reference points to, are held (COMPOSE fact 3)
     4. ``docker compose build`` streams, masked, into ``build.log`` while it runs (SPEC FR-005)
     5. the new image must differ from the one that runs, or the patch changed nothing
@@ -24,6 +25,7 @@ from activities.adapters.heartbeat import beating
 from activities.adapters.journal import Guard, Journal, JournalStore
 from activities.adapters.masking import Masking
 from activities.adapters.process import ChildRegistry
+from activities.belongings import require_own_files
 from activities.holding import hold_previous
 from workflows import ports
 from workflows.errors import OrchestratorError
@@ -70,12 +72,14 @@ class Build:
         if job.target.build is None:
             raise OrchestratorError("image_only_service", service=job.target.service)
         journal, began = guard.check(), time.monotonic()
+        await require_own_files(job.target, job.plan)
         reference = await self.docker.image_mark(job.target.image)
         if not journal_marks.owns_reference(journal, reference):
             raise OrchestratorError("foreign_change", path=f"what image {job.target.image} is")
         gone = await hold_previous(self.docker, journal, guard)
         journal_marks.begin_build(guard, reference, job.run.round)
         artifact = await self._run(job, guard, children, output)
+        await require_own_files(job.target, job.plan)  # what was built is what was planned and approved
         image_id = await self._image_id(job.target)
         await self._require_effect(job, journal, image_id, artifact)
         return BuildResult(

@@ -8,12 +8,15 @@ Every single result is a line of ``verify.log``; both comparisons are ``containe
 nothing, so a retry simply measures again. An unhealthy service is a result, not an error.
 """
 
+import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from temporalio import activity
 
+from activities.adapters import journal_marks
 from activities.adapters.artifact_store import ArtifactStore, artifact_name
 from activities.adapters.compose_runner import ComposeRunner
 from activities.adapters.docker_engine import DockerEngine
@@ -24,6 +27,7 @@ from activities.adapters.journal import Journal, JournalStore
 from activities.adapters.masking import Masking
 from activities.adapters.neighbour_proof import NeighbourProver, daemon_warnings
 from activities.adapters.redaction import Redactor
+from activities.adapters.workspace import Workspace
 from activities.health_watch import HealthWatch
 from workflows import ports
 from workflows.errors import OrchestratorError
@@ -108,7 +112,7 @@ class Verify:
         )
         probes.status = lambda: redactor.text(watch.status)
         async with closing(log):
-            failure = await self._judge(job, watch, log)
+            failure = await self._judge(job, watch, log) or await self._reference_failure(journal)
             proof = await NeighbourProver(self.docker, self.compose).prove(journal)
         artifacts = (await log.close(), await self._store(job, proof))
         return VerifyResult(
@@ -120,8 +124,16 @@ class Verify:
             warnings=(
                 *(f"neighbour_restarted: {text}" for text in proof.self_restarted),
                 *daemon_warnings(proof),
+                *await asyncio.to_thread(_edited_meanwhile, journal),
             ),
         )
+
+    async def _reference_failure(self, journal: Journal) -> Failure | None:
+        """Healthy, but the next ``up`` would deploy what somebody else named so meanwhile (I8)."""
+        ref = journal.target.image
+        if journal_marks.owns_reference(journal, await self.docker.image_mark(ref)):
+            return None
+        return OrchestratorError("foreign_change", path=f"what image {ref} is").failure(StepName.VERIFY)
 
     async def _judge(self, job: VerifyInput, watch: HealthWatch, log: EvidenceLog) -> Failure | None:
         try:
@@ -174,6 +186,16 @@ def _with_evidence(
         return None
     names = tuple(artifact.name for artifact in artifacts)
     return failure.model_copy(update={"message": redactor.text(failure.message), "artifacts": names})
+
+
+def _edited_meanwhile(journal: Journal) -> tuple[str, ...]:
+    """Files that somebody edited after they were built from: kept, and not part of what was verified (I8)."""
+    workspace, found = Workspace(journal.target), []
+    for entry in journal.entries:
+        with suppress(OrchestratorError):
+            if workspace.hash(entry.path) not in {entry.before, *entry.written}:
+                found.append(f"foreign_change: {entry.path} was edited by somebody else; it is kept")
+    return tuple(found)
 
 
 def _foreign(journal: Journal, containers: tuple[ContainerState, ...]) -> str:

@@ -77,18 +77,22 @@ def stopped_by_others(
     present: Iterable[ContainerState],
     orders: Iterable[tuple[str, datetime]],
     ups: Iterable[Window],
+    *,
+    daemon_restarted: bool,
 ) -> tuple[ContainerState, ...]:
     """Containers of before that ran and that somebody stopped before this run touched any.
 
-    A crash is none, nor what a restarting daemon leaves down: it keeps no memory of orders, and starts
-    again what has a policy for it.
+    A crash is none, nor what a restarting daemon leaves down: ``restart: no`` always, and after a crash of
+    the daemon also ``unless-stopped`` (measured with 26.1.5). Its memory of orders begins anew with it.
 
     Args:
         before: the containers of the journal.
         present: the service's containers now.
         orders: container id and time of every stop or kill that Docker was asked for since.
         ups: every ``up`` of this run.
+        daemon_restarted: whether the daemon was started anew since.
     """
+    policies = frozenset() if daemon_restarted else POLICIES_THAT_RESTART
     first_up = min((up.began_at for up in ups), default=None)
     asked = {container_id for container_id, at in orders if first_up is None or at < first_up}
     now = {container.id: container for container in present}
@@ -96,7 +100,7 @@ def stopped_by_others(
         old
         for old in before
         if old.up and old.id in now and not now[old.id].up
-        and (old.id in asked or (first_up is None and old.restart_policy in POLICIES_THAT_RESTART))
+        and (old.id in asked or (first_up is None and old.restart_policy in policies))
     )  # fmt: skip
 
 

@@ -121,7 +121,7 @@ def describe(
         return f"{name} has no container, as before."
     if before.state is ServiceState.STOPPED:
         return f"{name} is stopped, as before."
-    image = "an image rebuilt from the restored files (rebuilt, not identical)" if service.rebuilt else ""
+    image = _rebuilt(before, after) if service.rebuilt else ""
     if service.foreign and not service.rebuilt:
         image = "its previous image, where others changed: " + ", ".join(service.foreign)
     image = image or (
@@ -131,6 +131,13 @@ def describe(
         return f"{name} runs {image}: restored to its previous, unhealthy state."
     health = " and is healthy" if healthy(after.containers) else ""
     return f"{name} runs {image}{health}."
+
+
+def _rebuilt(before: ServiceSnapshot, after: ServiceSnapshot) -> str:
+    """A build from the same files and a warm cache can give the very image again."""
+    same = before.container_image_id == after.container_image_id
+    how = "rebuilt, and identical" if same else "rebuilt, not identical"
+    return f"an image rebuilt from the restored files ({how})"
 
 
 def _not_undone(before: ServiceSnapshot, service: ServiceRestored) -> tuple[str, ...]:

@@ -1,5 +1,6 @@
 """A worker's view of one real Compose project, for the tests of build, restart and verify."""
 
+import hashlib
 import os
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -74,6 +75,7 @@ class RepairHost:
             image=f"{self.sandbox.name}-api",
             build=BuildSpec(context=directory, dockerfile=f"{directory}/Dockerfile"),
             workspace=directory,
+            allow=("**",),
             scale=self.scale,
         )
 
@@ -93,9 +95,14 @@ class RepairHost:
                 RestartStep(scale=self.scale, force_recreate=force_recreate),
             ),
             diff_sha256="0" * 64,
-            after_hashes=dict.fromkeys(files, "0" * 64),
+            after_hashes={file: self._hash(file) for file in files},
             policy_digest="",
         )
+
+    def _hash(self, file: str) -> str:
+        """A file as it is now: what the patch step has just written."""
+        path = self.sandbox.directory / file
+        return hashlib.sha256(path.read_bytes() if path.exists() else b"").hexdigest()
 
     async def open_journal(self) -> Journal:
         """Measure and write down the state before the first change, as the patch step does."""

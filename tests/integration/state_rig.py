@@ -22,7 +22,7 @@ from activities.patch import Patch
 from activities.report import Report
 from activities.rollback import Rollback
 from tests.sandbox import ComposeSandbox
-from workflows.models.plan import ActionPlan
+from workflows.models.plan import ActionPlan, BuildStep, RestartStep
 from workflows.models.snapshot import ContainerState
 from workflows.models.target import BuildSpec, ComposeProject, Target
 from workflows.ports import PatchInput, PatchResult, RollbackInput, RollbackResult, RunRef
@@ -139,7 +139,12 @@ class Rig:
         file = self.workspace / path
         return file.read_bytes() if file.exists() else None
 
-    def plan(self, edits: dict[str, bytes], bases: dict[str, bytes | None] | None = None) -> ActionPlan:
+    def plan(
+        self,
+        edits: dict[str, bytes],
+        bases: dict[str, bytes | None] | None = None,
+        steps: tuple[BuildStep | RestartStep, ...] = (),
+    ) -> ActionPlan:
         """A plan that makes these files so; its diff is in the plan store as the plan step leaves it."""
         originals = {path: self.bytes_of(path) for path in edits} | (bases or {})
         diff = "".join(make_diff(path, originals[path], after) for path, after in edits.items()).encode()
@@ -147,7 +152,7 @@ class Rig:
             project=self.sandbox.name,
             service=self.service,
             summary="Add redis to api/requirements.txt",
-            steps=(),
+            steps=steps,
             diff_sha256=hashlib.sha256(diff).hexdigest(),
             base_hashes={path: sha(before) for path, before in originals.items()},
             after_hashes={path: hashlib.sha256(after).hexdigest() for path, after in edits.items()},

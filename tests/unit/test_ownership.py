@@ -122,7 +122,10 @@ def test_who_stopped_a_container(
     found: bool,
 ):
     """An order that was not ours, or a policy under which only an order leaves it down."""
-    assert bool(stopped_by_others((before,), (now,), orders, ups)) is found
+    seen = stopped_by_others((before,), (now,), orders, ups, daemon_restarted=False)
+    assert bool(seen) is found
+    anew = stopped_by_others((before,), (now,), orders, ups, daemon_restarted=True)
+    assert bool(anew) is (found and bool(orders)), "a restarted daemon leaves down what it likes"
 
 
 @pytest.mark.parametrize(

@@ -249,6 +249,7 @@ def test_nothing_changed_is_always_proven(everyone: list[ContainerState], dry: s
         (DB, {"status": "exited", "exit_code": 137}, False, True),
         (DB, {"status": "exited", "exit_code": 143}, False, True),
         (container("db-1", restart_policy="on-failure"), {"status": "exited", "exit_code": 0}, False, True),
+        (container("db-1", restart_policy="unless-stopped"), {"status": "exited"}, False, True),
         (
             container("db-1", status="exited", restart_policy="always"),
             {"status": "running", "started_at": T1},

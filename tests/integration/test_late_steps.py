@@ -1,0 +1,89 @@
+"""Zombies: steps of a run that was settled or taken over change nothing (I4, I7)."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import pytest
+
+from activities.adapters.masking import Masking
+from activities.adapters.project_resources import ProjectResources
+from activities.build import Build
+from activities.restart import Restart
+from activities.rollback import Rollback
+from tests.integration.repair_stack import DOCKERFILE, GOOD, HostFactory, content, until
+from tests.integration.state_rig import AFTER, REQUIREMENTS, RUN, Rig, wait_healthy
+from worker.recover import Recovery
+from workflows.errors import OrchestratorError
+from workflows.models.plan import BuildStep, RestartStep
+from workflows.models.record import RunRecord
+from workflows.models.status import RunStatus
+from workflows.ports import BuildInput, ReportInput, RestartInput, RollbackInput
+
+
+async def test_a_settled_journal_stops_build_and_restart(host: HostFactory):
+    """A zombie step of a recovered run changes nothing."""
+    on = host(requirements__txt=GOOD)
+    on.sandbox.up()
+    before = await on.containers()
+    await on.open_journal()
+    on.journals.raise_epoch(on.run_id, 1, by="recover")
+    for step in (on.build("requirements.txt"), on.restart(force_recreate=True)):
+        with pytest.raises(OrchestratorError) as raised:
+            await step
+        assert raised.value.code == "journal_settled"
+    assert await on.containers() == before
+
+
+async def test_a_build_that_is_overtaken_by_a_rollback_ends_and_claims_nothing(host: HostFactory):
+    """Its command is ended, it fails ``journal_settled``, and the reference is what it was."""
+    slow = DOCKERFILE.replace("RUN echo", "RUN echo early-words && sleep 48.12 && echo")
+    on = host(Dockerfile=slow)
+    await on.open_journal()
+    build = asyncio.create_task(on.build("requirements.txt"))
+    await until(lambda: b"early-words" in content(on.growing("build.log")) or build.done())
+    assert not build.done()
+    masking = Masking(on.engine, on.compose)
+    resources = ProjectResources(on.engine.client)
+    step = Rollback(on.journals, on.artifacts, on.engine, on.compose, resources, masking)
+    done = await step.rollback(RollbackInput(run=on.ref, reason="recover"))
+    assert done.outcome.complete, done.outcome.mismatches
+    with pytest.raises(OrchestratorError, match="journal_settled"):
+        await build
+    assert await on.engine.image_id(on.target.image) is None
+    assert not list(on.state.children.iterdir())
+
+
+@pytest.mark.parametrize("step", ["patch", "build", "restart", "rollback", "report"])
+async def test_a_late_step_of_a_settled_run_changes_nothing(rig: Rig, step: str):
+    """Whatever wakes up after ``recover``: refused, with files, containers, images and journal as they are."""
+    wait_healthy(rig)
+    plan = rig.plan({REQUIREMENTS: AFTER}, steps=(BuildStep(image=rig.target.image), RestartStep(scale=1)))
+    epoch = (await rig.patch(plan)).epoch
+    await rig.build_and_restart()
+    recovery = Recovery(rig.journals, rig.artifacts, rig.docker, rig.rollback_step, rig.report_step)
+    await recovery.recover(RUN, accept_current_state=False)
+    seen = (rig.sandbox.checksums(), rig.sandbox.fingerprints(), await rig.docker.image_id(rig.target.image))
+    journal, late = rig.journal, rig.run(epoch=epoch)
+    parts = (rig.journals, rig.docker, rig.compose, rig.artifacts, Masking(rig.docker, rig.compose))
+    record = RunRecord(
+        run_id=RUN,
+        workflow_id="mm:1",
+        status=RunStatus.SUCCEEDED,
+        instruction="x",
+        created_at=journal.opened_at,
+    )
+    steps: dict[str, Callable[[], Awaitable[object]]] = {
+        "patch": lambda: rig.patch(plan, late),
+        "build": lambda: Build(*parts).build(BuildInput(run=late, target=rig.target, plan=plan)),
+        "restart": lambda: Restart(*parts).restart(RestartInput(run=late, target=rig.target, plan=plan)),
+        "rollback": lambda: rig.rollback(run=late),
+        "report": lambda: rig.report_step.report(ReportInput(run=late, record=record)),
+    }
+    with pytest.raises(OrchestratorError, match="journal_settled"):
+        await steps[step]()
+    assert rig.journal == journal
+    assert seen == (
+        rig.sandbox.checksums(),
+        rig.sandbox.fingerprints(),
+        await rig.docker.image_id(rig.target.image),
+    )
