@@ -123,8 +123,11 @@ class RepairHost:
 
     async def build(self, *files: str, build: bool = True) -> BuildResult:
         """Run the build step."""
-        job = BuildInput(run=self.ref, target=self.target, plan=self.plan(*files, build=build))
-        return await self._build.build(job)
+        return await self.build_of(self.plan(*files, build=build))
+
+    async def build_of(self, plan: ActionPlan) -> BuildResult:
+        """Run the build step of a plan that was made before."""
+        return await self._build.build(BuildInput(run=self.ref, target=self.target, plan=plan))
 
     async def restart(self, *files: str, force_recreate: bool = False) -> RestartResult:
         """Run the restart step."""

@@ -79,3 +79,37 @@ async def test_a_patch_outside_the_image_is_ineffective(host: HostFactory):
     with pytest.raises(OrchestratorError) as raised:
         await on.build("notes.txt")
     assert raised.value.code == "patch_ineffective"
+
+
+async def test_a_retried_build_goes_on_in_the_same_log(host: HostFactory):
+    """What the interrupted attempt printed is still there, and what it made is known as the run's own."""
+    on = host(requirements__txt=GOOD)
+    on.sandbox.up()
+    await on.open_journal()
+    on.sandbox.write("requirements.txt", f"{GOOD}# {on.run_id}\n")
+    first = await on.build("requirements.txt")
+    told = await on.text(first.artifacts, "build.log")
+    second = await on.build("requirements.txt")
+    log = await on.text(second.artifacts, "build.log")
+    assert log.startswith(told)
+    assert log.count("the step begins again") == 1
+    (journal,) = on.journals.all()
+    assert journal.images_made == (second.image_id,)
+    assert [build.ended_at is not None for build in journal.builds] == [True, True]
+
+
+async def test_a_build_takes_no_name_and_no_file_from_somebody_else(host: HostFactory):
+    """A reference moved or a file edited since the patch: `foreign_change`, and both stay as they are."""
+    on = host(requirements__txt=GOOD)
+    on.sandbox.up()
+    await on.open_journal()
+    theirs = on.sandbox.engine.images.get("python:3.13-slim")
+    theirs.tag(on.target.image)
+    with pytest.raises(OrchestratorError, match="foreign_change.*what image"):
+        await on.build("requirements.txt")
+    assert await on.engine.image_id(on.target.image) == theirs.id
+    plan = on.plan("requirements.txt")
+    on.sandbox.write("requirements.txt", "theirs\n")
+    with pytest.raises(OrchestratorError, match=r"foreign_change.*requirements\.txt"):
+        await on.build_of(plan)
+    assert on.sandbox.read("requirements.txt") == "theirs\n"

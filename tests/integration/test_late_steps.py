@@ -55,7 +55,7 @@ async def test_a_build_that_is_overtaken_by_a_rollback_ends_and_claims_nothing(h
 
 @pytest.mark.parametrize("step", ["patch", "build", "restart", "rollback", "report"])
 async def test_a_late_step_of_a_settled_run_changes_nothing(rig: Rig, step: str):
-    """Whatever wakes up after ``recover``: refused, with files, containers, images and journal as they are."""
+    """Whatever wakes up after ``recover``: refused; files, containers, image and journal stay."""
     wait_healthy(rig)
     plan = rig.plan({REQUIREMENTS: AFTER}, steps=(BuildStep(image=rig.target.image), RestartStep(scale=1)))
     epoch = (await rig.patch(plan)).epoch

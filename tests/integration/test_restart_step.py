@@ -21,6 +21,46 @@ from tests.integration.repair_stack import (
 from workflows.errors import OrchestratorError
 
 
+async def test_a_retry_of_a_forced_restart_does_not_restart_again(host: HostFactory):
+    """The worker died before it could say that it was done; the downtime of the first attempt counts."""
+    on = host(requirements__txt=GOOD)
+    on.sandbox.up()
+    await on.open_journal()
+    first = await on.restart(force_recreate=True)
+    second = await on.restart(force_recreate=True)
+    assert [c.id for c in second.snapshot.containers] == [c.id for c in first.snapshot.containers]
+    assert second.downtime_seconds == first.downtime_seconds
+    (journal,) = on.journals.all()
+    assert journal.containers_made == tuple(c.id for c in first.snapshot.containers)
+    assert all(up.ended_at for up in journal.ups)
+
+
+async def test_a_service_that_somebody_recreated_is_not_restarted(host: HostFactory):
+    """`foreign_change` names the container before anything is stopped (I8)."""
+    on = host(requirements__txt=GOOD)
+    on.sandbox.up()
+    await on.open_journal()
+    on.sandbox.compose("up", "-d", "--no-deps", "--force-recreate", "api")
+    theirs = await on.containers()
+    with pytest.raises(OrchestratorError, match=rf"foreign_change.*{on.sandbox.name}-api-1 \(it is new\)"):
+        await on.restart(force_recreate=True)
+    assert await on.containers() == theirs
+
+
+async def test_an_image_that_somebody_named_so_is_not_deployed(host: HostFactory):
+    """Between build and restart the reference was moved: what it points to now was never approved."""
+    on = host(requirements__txt=GOOD)
+    on.sandbox.up()
+    before = await on.containers()
+    await on.open_journal()
+    on.sandbox.write("requirements.txt", GOOD.replace("fixed", "moved"))
+    await on.build("requirements.txt")
+    on.sandbox.engine.images.get("python:3.13-slim").tag(on.target.image)
+    with pytest.raises(OrchestratorError, match="foreign_change.*what image"):
+        await on.restart("requirements.txt")
+    assert await on.containers() == before
+
+
 def mounting(volumes: str) -> str:
     """The stack with these volumes on the target."""
     return COMPOSE.replace("    build: .\n", f"    build: .\n    volumes: [{volumes}]\n", 1)
@@ -197,4 +237,6 @@ async def test_a_killed_up_is_finished_by_the_next_attempt(host: HostFactory):
     done = await on.restart("requirements.txt")
     assert [c.name for c in done.snapshot.containers] == [f"{on.sandbox.name}-api-1"]
     assert done.snapshot.containers[0].image_id == built.image_id
+    assert done.downtime_seconds is not None, "the first attempt's order is in the journal"
+    assert "the step begins again" in await on.text(done.artifacts, "restart.log")
     assert (await on.verify()).failure is None

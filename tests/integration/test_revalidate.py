@@ -10,6 +10,7 @@ from activities.adapters.policy_file import PolicySource
 from activities.approve import Revalidate
 from tests.conftest import ComposeFactory
 from tests.integration.state_rig import COMPOSE, FILES, RUN, Rig
+from workflows.models.snapshot import ServiceSnapshot
 from workflows.models.target import Target
 from workflows.ports import RevalidateInput
 
@@ -34,13 +35,15 @@ async def planned(rig: Rig) -> Target:
     return rig.target.model_copy(update={"config_hash": config_hash})
 
 
-async def drift(rig: Rig, target: Target) -> tuple[str, ...]:
+async def drift(rig: Rig, target: Target, snapshot: ServiceSnapshot | None = None) -> tuple[str, ...]:
     """What the step finds after the approval, the policy's part left out."""
     plan = rig.plan({REQUIREMENTS: FILES[REQUIREMENTS].encode() + b"redis\r\n"})
     policy = PolicySource(None, Path(os.devnull).parent, ("shop",))
     step = Revalidate(policy, rig.plans, rig.docker, rig.compose)
     digest = policy.policy().digest
-    job = RevalidateInput(run=rig.run(run_id=RUN), target=target, plan=plan, policy_digest=digest)
+    job = RevalidateInput(
+        run=rig.run(run_id=RUN), target=target, plan=plan, policy_digest=digest, snapshot=snapshot
+    )
     return (await step.revalidate(job)).drift
 
 
@@ -55,3 +58,17 @@ async def test_what_happened_to_the_deployment_while_nobody_approved(rig: Rig) -
     assert await drift(rig, target) == ("the compose configuration of api was edited",)
     rig.sandbox.compose("up", "-d", "--no-deps", "api")
     assert await drift(rig, target) == ("api was deployed with another compose configuration",)
+
+
+async def test_images_that_changed_while_nobody_approved(rig: Rig) -> None:
+    """A build never deployed, then its deployment; a container made anew of the same image is fine."""
+    target = await planned(rig)
+    before = await rig.docker.snapshot(target)
+    rig.sandbox.compose("up", "-d", "--no-deps", "--force-recreate", "api")
+    assert await drift(rig, target, before) == ()
+    rig.sandbox.write("api/Dockerfile", FILES["api/Dockerfile"] + "LABEL built=anew\n")
+    rig.sandbox.compose("build", "api")
+    (built,) = await drift(rig, target, before)
+    assert built.startswith(f"{target.image} was ")
+    rig.sandbox.compose("up", "-d", "--no-deps", "api")
+    assert [text.startswith("api ran image ") for text in await drift(rig, target, before)] == [False, True]
