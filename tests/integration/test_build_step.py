@@ -105,7 +105,7 @@ async def test_a_build_takes_no_name_and_no_file_from_somebody_else(host: HostFa
     await on.open_journal()
     theirs = on.sandbox.engine.images.get("python:3.13-slim")
     theirs.tag(on.target.image)
-    with pytest.raises(OrchestratorError, match="foreign_change.*what image"):
+    with pytest.raises(OrchestratorError, match=r"foreign_change.*what image"):
         await on.build("requirements.txt")
     assert await on.engine.image_id(on.target.image) == theirs.id
     plan = on.plan("requirements.txt")

@@ -56,7 +56,7 @@ async def test_an_image_that_somebody_named_so_is_not_deployed(host: HostFactory
     on.sandbox.write("requirements.txt", GOOD.replace("fixed", "moved"))
     await on.build("requirements.txt")
     on.sandbox.engine.images.get("python:3.13-slim").tag(on.target.image)
-    with pytest.raises(OrchestratorError, match="foreign_change.*what image"):
+    with pytest.raises(OrchestratorError, match=r"foreign_change.*what image"):
         await on.restart("requirements.txt")
     assert await on.containers() == before
 
