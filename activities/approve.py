@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from temporalio import activity
 
 from activities.adapters.artifact_store import ArtifactStore, artifact_name
 from activities.adapters.compose_runner import ComposeRunner
+from activities.adapters.config_hashes import deployed_config_hash
 from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.policy_file import PolicySource
 from activities.adapters.redaction import Redactor
@@ -19,6 +21,7 @@ from workflows.models.approval import Approval
 from workflows.models.base import Model
 from workflows.models.policy import ApprovalGate
 from workflows.models.target import Target
+from workflows.overrides import expired
 from workflows.restored import short
 
 
@@ -83,14 +86,16 @@ class Revalidate:
         return tuple(found)
 
     async def _configured_as(self, target: Target) -> bool:
-        """Whichever of Compose's two hashes preflight took (``env_file``)."""
+        """Whichever of the two hashes preflight took: the plain one, or that of the deployed container."""
         project, service = target.project, target.service
         if await self.compose.config_hash(project, service) == target.config_hash:
             return True
-        return await self.compose.resolved_config_hash(project, service) == target.config_hash
+        deployed = await deployed_config_hash(self.compose, self.docker, project, service)
+        return deployed == target.config_hash
 
     def _drift(self, job: ports.RevalidateInput) -> tuple[str, ...]:
-        return (*self._policy(job.policy_digest), *_files(job), *self._stored_plan(job))
+        over = expired(job.permission, datetime.now(UTC))
+        return (*over, *self._policy(job.policy_digest), *_files(job), *self._stored_plan(job))
 
     def _policy(self, pinned: str) -> Iterator[str]:
         try:

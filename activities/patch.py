@@ -24,6 +24,7 @@ from activities.adapters.git_diff import GitDiff
 from activities.adapters.heartbeat import beating
 from activities.adapters.holds import HoldStore
 from activities.adapters.journal import Guard, Journal, JournalEntry, JournalStore
+from activities.adapters.journal_history import runs_begun
 from activities.adapters.masking import Masking
 from activities.adapters.neighbour_proof import NeighbourProver
 from activities.adapters.process import uninterrupted
@@ -33,10 +34,13 @@ from activities.adapters.state_dir import PlanStore
 from activities.adapters.unified_diff import FilePatch, apply, make_diff, parse
 from activities.adapters.workspace import FileImage, Workspace
 from workflows import ports
+from workflows.budget import require_budget
 from workflows.errors import OrchestratorError
+from workflows.maintenance import require_open
 from workflows.models.artifact import RunArtifact
 from workflows.models.plan import ActionPlan
 from workflows.models.record import FileTouched
+from workflows.overrides import expired
 from workflows.ports import PatchInput, PatchResult
 
 _NO_GIT = "# The workspace is not a git checkout with a commit, so uncommitted edits are not known.\n"
@@ -94,15 +98,17 @@ class Patch:
         """Open the journal and write the plan's files; a plan without files only opens the journal.
 
         Raises:
-            OrchestratorError: ``project_busy``, ``project_held``, ``approval_expired``, ``lock_timeout``,
-                ``journal_settled``, ``plan_drifted``, ``diff_invalid``, ``diff_not_allowed``,
-                ``foreign_change``, ``write_failed`` and the workspace's own codes.
+            OrchestratorError: ``project_busy``, ``project_held``, ``approval_expired``, ``circuit_open``,
+                ``outside_maintenance_window``, ``lock_timeout``, ``journal_settled``, ``plan_drifted``,
+                ``diff_invalid``, ``diff_not_allowed``, ``foreign_change``, ``write_failed`` and the
+                workspace's own codes.
         """
         async with beating(lambda: "patch"), self.journals.locked(job.target.project.name):
             workspace = Workspace(job.target)
             journal = await asyncio.to_thread(self._existing_journal, job)
             changes = await asyncio.to_thread(self._prepare, job, journal, workspace)
             if journal is None:
+                await asyncio.to_thread(self._require_permitted, job)
                 new = await self._new_journal(job)
                 journal = await uninterrupted(asyncio.to_thread(self.journals.open, new))
             guard = self.journals.guard(job.run.run_id, job.run.generation, job.run.epoch)
@@ -130,6 +136,15 @@ class Patch:
             return None
         return self.journals.guard(run.run_id, run.generation, run.epoch).check()
 
+    def _require_permitted(self, job: PatchInput) -> None:
+        """Preflight may be hours ago, and other runs may have come first: ask again, under the lock."""
+        permission, service, now = job.permission, job.target.service, self.journals.now()
+        if over := expired(permission, now):
+            raise OrchestratorError("plan_drifted", detail=over[0])
+        begun = runs_begun(self.journals, job.target.project.name, service, besides=job.run.run_id)
+        require_budget(begun, permission.repairs_per_day, now, service)
+        require_open(permission.windows, now, service)
+
     async def _new_journal(self, job: PatchInput) -> Journal:
         """The state to lead back to, as it is now, under the project's lock."""
         target, project = job.target, job.target.project
@@ -152,7 +167,7 @@ class Patch:
             previous_image_id=snapshot.container_image_id,
             tag_image_id=snapshot.image_id,
             daemon_mark=await self.docker.daemon_mark(),
-            opened_at=datetime.now(UTC),
+            opened_at=self.journals.now(),
         )
 
     def _prepare(self, job: PatchInput, journal: Journal | None, workspace: Workspace) -> tuple[Change, ...]:

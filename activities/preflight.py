@@ -9,14 +9,17 @@ from temporalio import activity
 from activities.adapters.artifact_store import ArtifactStore
 from activities.adapters.compose_model import ComposeModel, ComposeService
 from activities.adapters.compose_runner import ComposeRunner
+from activities.adapters.config_hashes import deployed_config_hash
 from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.docker_permissions import check_permitted
 from activities.adapters.holds import HoldStore
 from activities.adapters.journal import JournalStore
+from activities.adapters.journal_history import runs_begun
 from activities.adapters.policy_file import PolicySource
 from activities.checks.calling import compose_call, same_place
-from activities.checks.fitness import cautions, refuse_unfit
+from activities.checks.fitness import cautions, refuse_shared_namespace, refuse_unfit
 from activities.checks.gate import approval_gate, run_limits, unknown_fields
+from activities.checks.permitting import permitted_now, widened
 from activities.checks.surroundings import (
     check_directories,
     in_order,
@@ -27,9 +30,11 @@ from activities.checks.targeting import buildable, find_service, make_target
 from workflows import ports
 from workflows.errors import OrchestratorError
 from workflows.models.policy import ProjectPolicy, ServicePolicy
+from workflows.models.policy_rules import Permission
 from workflows.models.request import Intent, IntentKind, RunRequest
 from workflows.models.snapshot import ServiceSnapshot
 from workflows.models.target import ComposeProject, Target
+from workflows.overrides import granted
 from workflows.planning import parse_instruction, parse_patch_request
 
 
@@ -63,7 +68,11 @@ class Preflight:
         service_rules = rules.services.get(service.name, ServicePolicy())
         gate = approval_gate(policy, service_rules, request, service.name)
         limits, lowered = run_limits(policy, request)
+        refuse_shared_namespace(model, service)
+        grant = granted(policy, job.project, service.name, rules, self.journals.now())
+        untimely = await asyncio.to_thread(self._permitted, job, service.name, grant.permission)
         target, snapshot = await self._measure(call, service, rules)
+        target = widened(target, grant)
         warnings = await self._check(service, intent.kind, target, snapshot)
         return ports.PreflightResult(
             target=target,
@@ -73,7 +82,8 @@ class Preflight:
             limits=limits,
             verification=service_rules.verification,
             policy_digest=policy.digest,
-            warnings=(*unknown_fields(request), *lowered, *warnings),
+            permission=grant.permission,
+            warnings=(*unknown_fields(request), *lowered, *grant.warnings, *untimely, *warnings),
         )
 
     async def _reach_docker(self) -> None:
@@ -99,6 +109,12 @@ class Preflight:
             if journal.run_id != job.run.run_id:
                 raise OrchestratorError("project_busy", run_id=journal.run_id, project=job.project)
 
+    def _permitted(self, job: ports.PreflightInput, service: str, permission: Permission) -> tuple[str, ...]:
+        """The circuit breaker and the maintenance windows."""
+        begun = runs_begun(self.journals, job.project, service, besides=job.run.run_id)
+        plan_only = job.request.plan_only
+        return permitted_now(permission, begun, self.journals.now(), service, plan_only=plan_only)
+
     async def _model(self, call: ComposeProject) -> ComposeModel:
         model = await self.compose.model(call)
         if model.unset:
@@ -114,7 +130,7 @@ class Preflight:
         )
         labels = {container.config_hash for container in containers}
         if labels - {config_hash}:
-            config_hash = await self.compose.resolved_config_hash(call, service.name)
+            config_hash = await deployed_config_hash(self.compose, self.engine, call, service.name)
         if labels - {config_hash}:
             raise OrchestratorError("config_drift", service=service.name)
         target = make_target(

@@ -6,6 +6,7 @@ Their imports are inside: ``--help`` and the commands that only ask Temporal sho
 import asyncio
 from collections.abc import Coroutine
 from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -90,6 +91,7 @@ def doctor() -> None:
 def policy_check(file: PolicyFile) -> None:
     """Name every problem of a policy file with its line; exit 5 when there is one."""
     from activities.adapters.policy_file import check_policy, load_policy  # noqa: PLC0415
+    from workflows.overrides import expired_notes  # noqa: PLC0415
 
     problems = check_policy(file)
     for problem in problems:
@@ -97,6 +99,8 @@ def policy_check(file: PolicyFile) -> None:
     if problems:
         raise typer.Exit(FAILED)
     policy = load_policy(file)
+    for note in expired_notes(policy.overrides, datetime.now(UTC)):
+        _say(f"note: {note}")
     _say(
         f"{file} is valid: {', '.join(sorted(policy.projects)) or 'no project'}; digest {policy.digest[:12]}"
     )

@@ -53,7 +53,7 @@ CATALOGUE: dict[str, ErrorEntry] = _rows(
         "Project {project} has no service {service!r}{close}. It has: {services}",
         "Name one of the project's services.",
     ),
-    ErrorEntry("requester_required", "Service {service} is protected and the request names no requester.",
+    ErrorEntry("requester_required", "A change of service {service} needs an approval and the request names no requester.",
                "Start again with requested_by (--requested-by ID)."),
     # Preflight
     ErrorEntry(
@@ -106,6 +106,23 @@ CATALOGUE: dict[str, ErrorEntry] = _rows(
         "Wait until it ends (mm-orchestrator watch {run_id}); if it is gone: mm-orchestrator recover {run_id}",
     ),
     ErrorEntry("project_held", "Project {project} is on hold: {detail}", "mm-orchestrator release {project}"),
+    ErrorEntry(
+        "circuit_open",
+        "{count} runs changed service {service} within 24 hours, {limit} are permitted; the next may begin "
+        "at {again}.",
+        "Find out why it keeps breaking; or let the policy permit more (repairs_per_day, or an override).",
+    ),
+    ErrorEntry(
+        "outside_maintenance_window",
+        "Service {service} may only be changed in its maintenance windows; the next one opens {opens}.",
+        "Start again then (--plan-only is possible at any time), or write an override into the policy.",
+    ),
+    ErrorEntry(
+        "shared_namespace",
+        "{names} lives in a namespace of {service} (network_mode, ipc or pid) and would lose it when "
+        "{service} is replaced.",
+        "Repair {service} by hand and recreate both: docker compose up -d --build {service} {recreate}",
+    ),
     ErrorEntry("image_only_service", "Service {service} has no build section, so nothing can be patched or built.",
                'Only a restart is possible: mm-orchestrator run {service} "restart {service}"'),
     ErrorEntry("dockerfile_inline", "Service {service} is built from dockerfile_inline, inside the compose file.",
@@ -127,6 +144,11 @@ CATALOGUE: dict[str, ErrorEntry] = _rows(
     # Approval
     ErrorEntry("approval_expired", "Nothing was written within {limit}: no approval is in force.", "Start again when an approver is there."),
     ErrorEntry("approval_rejected", "{approver} rejected the plan: {reason}", "Read the reason; change the request."),
+    ErrorEntry(
+        "approval_impossible",
+        "The plan needs an approval and too few people may give one ({able} may, {quorum} must): {risks}",
+        "Name approvers and their roles in a policy file, or take the risk out of requires_approval_when.",
+    ),
     ErrorEntry("no_plan_yet", "There is no plan to approve yet.", "Wait for status awaiting_approval."),
     ErrorEntry("approval_not_needed", "This run does not wait for an approval.", "Nothing to do."),
     ErrorEntry("plan_digest_required", "An approval without a token must name the plan's digest.",

@@ -21,9 +21,11 @@ with workflow.unsafe.imports_passed_through():
     from workflows.models.failure import Failure
     from workflows.models.finding import Finding
     from workflows.models.plan import ActionPlan
+    from workflows.models.policy import ApprovalGate
     from workflows.models.record import RunRecord
     from workflows.models.request import RunRequest
     from workflows.models.status import RunStatus, StepName, StepStatus
+    from workflows.risk import gate_with_risks
     from workflows.settling import SettlingRun
 
 
@@ -36,6 +38,7 @@ class OrchestratorRun(SettlingRun):
         super().__init__(request)
         self._revision = 0
         self._findings: tuple[Finding, ...] = ()
+        self._risks: tuple[str, ...] = ()
         self._measured: ports.PreflightResult
 
     @workflow.run
@@ -154,6 +157,7 @@ class OrchestratorRun(SettlingRun):
             await self._plan()
             if self._request.plan_only:
                 raise Ended(RunStatus.PLANNED, summary=self.plan_now.summary)
+            self._measured = self._measured.model_copy(update={"gate": self._gate_of_this_plan()})
             approved = self._measured.gate.protected
             if approved:
                 await self._undo_before_waiting()
@@ -191,11 +195,22 @@ class OrchestratorRun(SettlingRun):
             policy_digest=measured.policy_digest,
             revision=self._revision,
             operator_patch=self._request.patch,
+            requires_approval_when=measured.gate.requires_approval_when,
         )
         made = await self._perform(ports.PLAN, job)
+        self._risks = made.risks
         self._ledger.change(plan=made.plan)
         self._keep(StepName.PLAN, made.artifacts, made.plan.warnings)
         self._end(StepName.PLAN, made.plan.summary)
+
+    def _gate_of_this_plan(self) -> ApprovalGate:
+        """A risky plan needs an approval although its service is not protected (I2)."""
+        gate, request = self._measured.gate, self._request
+        try:
+            return gate_with_risks(gate, self._risks, request.requested_by, self._measured.target.service)
+        except OrchestratorError as error:
+            self._end(StepName.APPROVE, error.message, StepStatus.FAILED)
+            raise Ended(RunStatus.FAILED, failure=error.failure(StepName.APPROVE)) from error
 
     async def _approve(self) -> None:
         """Wait, holding nothing, until the gate is satisfied, somebody rejects, or time is over."""
@@ -252,6 +267,7 @@ class OrchestratorRun(SettlingRun):
             run=self._ref,
             target=self._measured.target,
             plan=self._executable_plan,
+            permission=self._measured.permission,
             approved_until=self._approved_until(),
         )
         patched = await self._perform(ports.PATCH, job)
@@ -325,4 +341,5 @@ class OrchestratorRun(SettlingRun):
             plan=self._executable_plan,
             policy_digest=self._measured.policy_digest,
             snapshot=self._measured.snapshot,
+            permission=self._measured.permission,
         )

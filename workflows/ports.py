@@ -34,6 +34,7 @@ from workflows.models.lane import (
 )
 from workflows.models.plan import ActionPlan
 from workflows.models.policy import ApprovalGate, Limits
+from workflows.models.policy_rules import Permission, RiskRule
 from workflows.models.record import FileTouched, RollbackOutcome, RunEvent, RunRecord
 from workflows.models.request import Intent, RunRequest
 from workflows.models.snapshot import NeighbourProof, ServiceSnapshot
@@ -103,6 +104,7 @@ class PreflightResult(Model):
     limits: Limits
     verification: Verification
     policy_digest: str
+    permission: Permission = Permission()
     warnings: tuple[str, ...] = ()
 
 
@@ -143,6 +145,8 @@ class PlanInput(Model):
     policy_digest: str
     revision: int = 1
     operator_patch: str | None = None
+    requires_approval_when: tuple[RiskRule, ...] = ()
+    """Which risks to look for."""
 
 
 class PlanResult(Model):
@@ -150,6 +154,8 @@ class PlanResult(Model):
 
     plan: ActionPlan
     artifacts: tuple[RunArtifact, ...] = ()
+    risks: tuple[str, ...] = ()
+    """Why this plan needs an approval although the service may not be protected, one sentence each."""
 
 
 class RevalidateInput(Model):
@@ -159,6 +165,7 @@ class RevalidateInput(Model):
     target: Target
     plan: ActionPlan
     policy_digest: str
+    permission: Permission = Permission()
     snapshot: ServiceSnapshot | None = None
     """The target when the plan was made: its images must still be there; None where they are not known."""
 
@@ -190,6 +197,7 @@ class PatchInput(Model):
     run: RunRef
     target: Target
     plan: ActionPlan
+    permission: Permission = Permission()
     approved_until: datetime | None = None
     """Nothing is written for the first time after this instant; None: no approval was needed."""
 

@@ -33,6 +33,7 @@ class _Build(BaseModel):
     dockerfile: str | None = None
     dockerfile_inline: str | None = None
     target: str | None = None
+    tags: tuple[str, ...] = ()
 
 
 class _Healthcheck(BaseModel):
@@ -53,6 +54,8 @@ class _RawService(BaseModel):
     build: _Build | None = None
     container_name: str | None = None
     network_mode: str | None = None
+    ipc: str | None = None
+    pid: str | None = None
     scale: int | None = None
     deploy: _Deploy | None = None
     depends_on: Annotated[tuple[str, ...], BeforeValidator(_names)] = ()
@@ -84,8 +87,12 @@ class ComposeService(BaseModel):
     dockerfile_inline: bool = False
     build_target: str | None = None
     """The stage of the Dockerfile that becomes the image; None: the last one."""
+    build_tags: tuple[str, ...] = ()
+    """Further names that a build gives the image."""
     container_name: str | None = None
     network_mode: str | None = None
+    ipc: str | None = None
+    pid: str | None = None
     scale: int = 1
     depends_on: tuple[str, ...] = ()
     profiles: tuple[str, ...] = ()
@@ -135,8 +142,11 @@ def _service(project: str, name: str, raw: _RawService) -> ComposeService:
         dockerfile=(build.dockerfile or "Dockerfile") if build else None,
         dockerfile_inline=bool(build and build.dockerfile_inline),
         build_target=build.target if build else None,
+        build_tags=build.tags if build else (),
         container_name=raw.container_name,
         network_mode=raw.network_mode,
+        ipc=raw.ipc,
+        pid=raw.pid,
         scale=next((n for n in (raw.scale, replicas) if n is not None), 1),
         depends_on=raw.depends_on,
         profiles=raw.profiles,

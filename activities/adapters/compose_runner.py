@@ -76,16 +76,22 @@ class ComposeRunner:
         """
         return _last_word(await self._read(ComposeCli(project).config_hash(service), project))
 
-    async def resolved_config_hash(self, project: ComposeProject, service: str) -> str:
-        """The containers' label also where the service has an ``env_file``, whose content is part of it.
+    async def resolved(self, project: ComposeProject) -> str:
+        """The resolved model as JSON. It holds secrets: for passing on to Compose, never to be stored.
 
         Raises:
             OrchestratorError: ``compose_invalid``.
         """
-        cli = ComposeCli(project)
-        resolved = await self._read(cli.config(), project)  # holds secrets: passed on, never stored
-        argv = cli.resolved_config_hash(service)
-        return _last_word(await self._read(argv, project, resolved.stdout.encode()))
+        return (await self._read(ComposeCli(project).config(), project)).stdout
+
+    async def resolved_config_hash(self, project: ComposeProject, service: str, resolved: str) -> str:
+        """The hash of a service in a resolved model, whose ``env_file`` contents are part of it.
+
+        Raises:
+            OrchestratorError: ``compose_invalid``.
+        """
+        argv = ComposeCli(project).resolved_config_hash(service)
+        return _last_word(await self._read(argv, project, resolved.encode()))
 
     async def dry_run_changes(self, project: ComposeProject) -> frozenset[str]:
         """Services that a plain ``up -d`` would create, recreate, start or remove containers of (I3).

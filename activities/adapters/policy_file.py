@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from activities.adapters.policy_problems import PolicyProblem, close_to, read_policy
+from activities.adapters.policy_contradictions import close_to
+from activities.adapters.policy_problems import PolicyProblem, read_policy
 from workflows.errors import OrchestratorError
 from workflows.models.policy import Policy, ProjectPolicy
 

@@ -4,7 +4,6 @@ read_policy(path) -> (Policy | None, problems)
   OSError while reading -> PolicyUnreadable is the caller's word for it
 """
 
-import difflib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from pydantic_core import ErrorDetails
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 
+from activities.adapters.policy_contradictions import close_to, contradictions_of_rules
 from activities.adapters.policy_schema import described, fields_at
 from activities.adapters.policy_signers import signer_problems, too_few_signers
 from workflows.models.policy import Policy, ProjectPolicy, ServicePolicy
@@ -144,18 +144,13 @@ def _explain(document: _Document, error: ErrorDetails) -> PolicyProblem:
     return document.problem(location, message, described(location))
 
 
-def close_to(word: str, known: Sequence[str]) -> str:
-    """``, did you mean 'x'?`` where something similar is known, else nothing."""
-    lowered = {name.lower(): name for name in known}
-    found = difflib.get_close_matches(word.lower(), list(lowered), n=1, cutoff=0.6)
-    return f", did you mean {lowered[found[0]]!r}?" if found else ""
-
-
 def _contradictions(document: _Document, policy: Policy, path: Path) -> Iterator[PolicyProblem]:
     for name, project in policy.projects.items():
         yield from _workspace(document, name, project, path)
         for service, rules in project.services.items():
             yield from _approvers(document, policy, ("projects", name, "services", service), rules)
+    for contradiction in contradictions_of_rules(policy):
+        yield document.problem(contradiction.location, contradiction.problem, contradiction.valid)
     yield from _unknown_roles(
         document, policy, ("approvals", "approver_roles"), policy.approvals.approver_roles
     )

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from activities.adapters.compose_model import ComposeService
+from activities.adapters.compose_model import ComposeModel, ComposeService
 from workflows.errors import OrchestratorError
 from workflows.models.request import IntentKind
 from workflows.models.snapshot import ServiceSnapshot
@@ -29,6 +29,25 @@ def refuse_unfit(service: ComposeService, kind: IntentKind, snapshot: ServiceSna
         raise OrchestratorError("build_context_remote", service=service.name, context=_without_login(context))
     if not Path(context).is_dir():
         raise OrchestratorError("build_context_missing", service=service.name, context=context)
+
+
+def refuse_shared_namespace(model: ComposeModel, service: ComposeService) -> None:
+    """Refuse a service in whose namespaces another one lives: that one would lose them for good.
+
+    Raises:
+        OrchestratorError: ``shared_namespace`` with the names.
+    """
+    container = service.container_name or f"{model.name}-{service.name}-1"
+    modes = {f"service:{service.name}", f"container:{container}"}
+    names = sorted(
+        other.name
+        for other in model.services.values()
+        if other.name != service.name and modes & {other.network_mode, other.ipc, other.pid}
+    )
+    if names:
+        raise OrchestratorError(
+            "shared_namespace", service=service.name, names=", ".join(names), recreate=" ".join(names)
+        )
 
 
 def cautions(service: ComposeService, target: Target) -> tuple[str, ...]:

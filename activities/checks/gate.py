@@ -1,7 +1,7 @@
 """The rules pinned for one run: who must approve, and how far it may go (FR-009)."""
 
 from workflows.errors import OrchestratorError
-from workflows.models.policy import ApprovalGate, Limits, Policy, ServicePolicy
+from workflows.models.policy import ApprovalGate, Limits, Policy, ServicePolicy, Trust
 from workflows.models.request import RunRequest
 
 
@@ -22,8 +22,15 @@ def approval_gate(policy: Policy, rules: ServicePolicy, request: RunRequest, ser
         time_limit_seconds=policy.approvals.time_limit_seconds,
         validity_seconds=policy.approvals.validity_seconds,
         warn_before_seconds=policy.approvals.warn_before_seconds,
-        identities=policy.identities,
+        identities=_who_can(policy),
+        requires_approval_when=policy.risks_for(rules),
     )
+
+
+def _who_can(policy: Policy) -> dict[str, tuple[str, ...]]:
+    """Identity -> roles; where approvals must be signed, of those who have something to sign with."""
+    signed = policy.approvals.trust is Trust.SIGNED
+    return {who: roles for who, roles in policy.identities.items() if not signed or policy.can_sign(who)}
 
 
 def run_limits(policy: Policy, request: RunRequest) -> tuple[Limits, tuple[str, ...]]:

@@ -1,14 +1,22 @@
 """The policy file: every problem names line, field and what would be valid; rules are read afresh."""
 
+import re
+import typing
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from pydantic import BaseModel
+from ruamel.yaml import YAML
 
 from activities.adapters.policy_file import PolicySource, check_policy, load_policy
 from workflows.allow_list import allowed
 from workflows.errors import OrchestratorError
 from workflows.models.policy import Policy, ProjectPolicy, ServicePolicy, Trust
+from workflows.models.policy_rules import MaintenanceWindow, Override
+from workflows.models.verification import HttpProbe
+from workflows.overrides import expired_notes
 
 EXAMPLE = Path(__file__).parents[2] / "deploy" / "policy.example.yaml"
 
@@ -42,17 +50,53 @@ def _code(call: object, *args: object) -> str:
 
 
 def test_the_example_is_valid_and_complete() -> None:
-    """The documented example loads, and shows every key that the schema has."""
+    """The documented example loads, and shows every key that the schema has, at its place."""
     policy = load_policy(EXAMPLE)
     assert policy.projects["shop"].services["api"].protected
     assert check_policy(EXAMPLE) == ()
+    assert _missing_keys(EXAMPLE.read_text()) == set()
+
+
+def test_a_key_that_the_example_does_not_show_is_noticed() -> None:
+    """Each key, taken out of the example everywhere, is missed."""
     text = EXAMPLE.read_text()
-    api = policy.projects["shop"].services["api"]
-    models: list[BaseModel] = [policy, policy.limits, policy.approvals, policy.projects["shop"], api]
-    models += [api.verification, api.verification.http[0], *policy.approvers.values()]
-    for model in models:
-        for field in type(model).model_fields:
-            assert f"{field}:" in text, f"{type(model).__name__}.{field} is not in the example"
+    for key in ("timezone", "ignore_maintenance_windows", "quorum", "vantage", "requires_approval_when"):
+        without = re.sub(rf"\b{key}:", f"no_{key}:", text)
+        assert {name.partition(".")[2] for name in _missing_keys(without)} == {key}
+
+
+def _missing_keys(text: str) -> set[str]:
+    """``Model.field`` of the schema for which no mapping of that model in the file has the key."""
+    shown: dict[type[BaseModel], set[str]] = {}
+    _collect(YAML(typ="safe").load(text), Policy, shown)
+    assert {Policy, ProjectPolicy, ServicePolicy, MaintenanceWindow, Override, HttpProbe} <= set(shown)
+    return {
+        f"{model.__name__}.{field}"
+        for model, keys in shown.items()
+        for field in model.model_fields
+        if field not in keys
+    }
+
+
+def _collect(node: object, kind: object, shown: dict[type[BaseModel], set[str]]) -> None:
+    """Which keys each model's mappings have, followed by the schema's own types."""
+    arguments = [part for part in typing.get_args(kind) if part is not type(None)]
+    if isinstance(kind, type) and issubclass(kind, BaseModel):
+        assert isinstance(node, dict)
+        shown.setdefault(kind, set()).update(node)
+        for name, field in kind.model_fields.items():
+            if name in node:
+                _collect(node[name], field.annotation, shown)
+    elif typing.get_origin(kind) is dict:
+        assert isinstance(node, dict)
+        for value in node.values():
+            _collect(value, arguments[1], shown)
+    elif typing.get_origin(kind) is tuple:
+        assert isinstance(node, list)
+        for value in node:
+            _collect(value, arguments[0], shown)
+    elif arguments and typing.get_origin(kind) is not Literal:
+        _collect(node, arguments[0], shown)
 
 
 def test_the_example_states_the_real_defaults() -> None:
@@ -61,7 +105,9 @@ def test_the_example_states_the_real_defaults() -> None:
     text = EXAMPLE.read_text()
     assert f"default: {default.approvals.trust.value}" in text
     assert f"time_limit_seconds: {default.approvals.time_limit_seconds:.0f}" in text
-    for name, value in default.limits.model_dump().items():
+    risks = ", ".join(default.requires_approval_when)
+    assert f"requires_approval_when: [{risks}]  # default: these three" in text
+    for name, value in default.limits.model_dump(exclude={"repairs_per_day"}).items():
         assert any(
             line.strip().startswith(f"{name}: {value}") and f"default: {value}" in line
             for line in text.splitlines()
@@ -116,6 +162,82 @@ def test_problems_name_line_field_and_remedy(
     with pytest.raises(OrchestratorError, match="policy_invalid") as caught:
         load_policy(path)
     assert str(path) in str(caught.value)
+
+
+WINDOW = "days: [mon], start: '22:00', end: '04:00', timezone: Europe/Berlin"
+OVERRIDE = "project: shop, service: api, allow: [x], until: 2030-01-31T18:00:00Z, reason: why, by: ada"
+RULES = f"""\
+requires_approval_when: [llm]
+overrides:
+  - {{{OVERRIDE}}}
+projects:
+  shop:
+    workspace: /srv/shop
+    maintenance_windows:
+      - {{{WINDOW}}}
+    services:
+      api:
+        repairs_per_day: 3
+roles: {{sre: [ada]}}
+"""
+WINDOWS, LATE = "projects.shop.maintenance_windows[0]", "overrides[0]"
+RULE_PROBLEMS = [
+    ("[llm]", "[llmm]", 1, "requires_approval_when[0]", "operator_patch"),
+    ("[llm]", "[llm, llm]", 1, "requires_approval_when[1]", "twice"),
+    ("[ada]", "[]", 1, "requires_approval_when", "0 people can approve, but quorum is 1"),
+    ("project: shop", "project: shpo", 3, f"{LATE}.project", "did you mean 'shop'?"),
+    ("service: api", "service: apy", 3, f"{LATE}.service", "did you mean 'api'?"),
+    ("allow: [x], ", "", 3, LATE, "the override changes nothing"),
+    ("allow: [x]", "allow: [../x]", 3, f"{LATE}.allow[0]", "leaves the workspace"),
+    ("allow: [x]", "allow: [/etc/x]", 3, f"{LATE}.allow[0]", "leaves the workspace"),
+    ("allow: [x]", "repairs_per_day: 2", 3, f"{LATE}.repairs_per_day", "is not more than the 3"),
+    ("allow: [x]", "repairs_per_day: 0", 3, f"{LATE}.repairs_per_day", "1 or more"),
+    ("18:00:00Z", "18:00:00", 3, f"{LATE}.until", "an instant with its zone"),
+    ("until: 2030-01-31T18:00:00Z, ", "", 3, f"{LATE}.until", "an instant with its zone"),
+    ("reason: why, ", "", 3, f"{LATE}.reason", "a sentence that says why"),
+    ("reason: why", "reason: ' '", 3, f"{LATE}.reason", "a sentence that says why"),
+    (", by: ada", "", 3, f"{LATE}.by", "who decided it"),
+    ("by: ada", "by: ada, protected: false", 3, f"{LATE}.protected", "unknown key"),
+    ("[mon]", "[monday]", 8, f"{WINDOWS}.days[0]", "a list of mon"),
+    ("[mon]", "[]", 8, f"{WINDOWS}.days", "a list of mon"),
+    ("'22:00'", "'25:00'", 8, f"{WINDOWS}.start", "a time of day"),
+    ("'22:00'", "22", 8, f"{WINDOWS}.start", "a time of day"),
+    ("end: '04:00', ", "", 8, f"{WINDOWS}.end", "a time of day"),
+    ("Europe/Berlin", "Europe/Berln", 8, f"{WINDOWS}.timezone", "did you mean 'Europe/Berlin'?"),
+    ("Europe/Berlin", "../etc/passwd", 8, f"{WINDOWS}.timezone", "not known"),
+    ("Europe/Berlin", "Europe", 8, f"{WINDOWS}.timezone", "not known"),
+    ("Berlin}", "Berlin, zone: UTC}", 8, f"{WINDOWS}.zone", "timezone"),
+    ("repairs_per_day: 3", "repairs_per_day: none", 11, f"{API}.repairs_per_day", "1 or more"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "line", "field", "says"), RULE_PROBLEMS)
+def test_problems_of_windows_overrides_and_risk_rules(
+    tmp_path: Path, old: str, new: str, line: int, field: str, says: str
+) -> None:
+    """File, line, field, and what would be valid, for each of them; the file is good without the fault."""
+    assert check_policy(_write(tmp_path, RULES)) == ()
+    assert old in RULES
+    found = check_policy(_write(tmp_path, RULES.replace(old, new, 1)))
+    assert [(p.line, p.field) for p in found] == [(line, field)], [str(p) for p in found]
+    assert says in str(found[0])
+
+
+def test_an_override_that_is_over_is_a_note_not_a_problem(tmp_path: Path) -> None:
+    """A file must not become invalid by the passing of time: nothing could be repaired any more."""
+    path = _write(tmp_path, RULES.replace("2030-", "2020-"))
+    assert check_policy(path) == ()
+    (note,) = expired_notes(load_policy(path).overrides, datetime.now(UTC))
+    assert "overrides[0] is over since 2020-01-31 18:00+00:00" in note
+
+
+def test_every_rule_is_in_the_digest(tmp_path: Path) -> None:
+    """An approval is bound to the windows, budgets, risks and exceptions it was given under."""
+    base = load_policy(_write(tmp_path, RULES)).digest
+    changes = [("[llm]", "[shared_image]"), ("[mon]", "[tue]"), ("[x]", "[y]"), ("why", "other"),
+               ("2030-", "2031-"), ("_day: 3", "_day: 4"), ("'22:00'", "'21:00'")]  # fmt: skip
+    digests = {load_policy(_write(tmp_path, RULES.replace(old, new, 1))).digest for old, new in changes}
+    assert len(digests | {base}) == len(changes) + 1
 
 
 @pytest.mark.parametrize(

@@ -6,18 +6,20 @@ import json
 from enum import StrEnum
 from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, Field
 
 from workflows.models.base import Model
+from workflows.models.policy_rules import (
+    DEFAULT_RISKS,
+    RISK_NAMES,
+    Glob,
+    MaintenanceWindow,
+    Override,
+    RiskRule,
+)
+from workflows.models.policy_rules import PolicyModel as _PolicyModel
 from workflows.models.request import Identity, ProjectName, ServiceName
 from workflows.models.verification import Verification
-
-
-def _inside(glob: str) -> str:
-    """A pattern that could leave the workspace is refused when it is read (I1)."""
-    if glob.startswith("/") or "\\" in glob or ".." in glob.split("/"):
-        raise ValueError("the pattern leaves the workspace")
-    return glob
 
 
 def _ed25519(key: str) -> str:
@@ -31,7 +33,6 @@ def _ed25519(key: str) -> str:
 
 
 ED25519_BYTES = 32
-Glob = Annotated[str, AfterValidator(_inside), Field(min_length=1)]
 RelativeOrAbsolute = Annotated[str, Field(min_length=1)]
 VariableName = Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
 Role = Annotated[str, Field(min_length=1, max_length=128)]
@@ -44,16 +45,16 @@ class Trust(StrEnum):
     UNSIGNED = "unsigned"
 
 
-class _PolicyModel(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
 class Limits(_PolicyModel):
-    """Upper bounds of one run."""
+    """Upper bounds of one run, and of a day's runs on one service."""
 
     max_rounds: int = Field(default=5, ge=1, le=20, description="1 to 20")
     max_files: int = Field(default=10, ge=1, description="a number, 1 or more")
     max_changed_lines: int = Field(default=200, ge=1, description="a number, 1 or more")
+    repairs_per_day: int | None = Field(
+        default=None, ge=1, description="runs on one service within 24 hours, a number, 1 or more"
+    )
+    """The circuit breaker; None: no limit."""
 
 
 class ServicePolicy(_PolicyModel):
@@ -65,6 +66,15 @@ class ServicePolicy(_PolicyModel):
     verification: Verification = Verification()
     protected: bool = Field(default=False, description="true or false")
     approver_roles: tuple[Role, ...] | None = Field(default=None, description="a list of roles")
+    repairs_per_day: int | None = Field(
+        default=None, ge=1, description="runs on this service within 24 hours, a number, 1 or more"
+    )
+    requires_approval_when: tuple[RiskRule, ...] | None = Field(
+        default=None, description=f"a list of {RISK_NAMES}"
+    )
+    maintenance_windows: tuple[MaintenanceWindow, ...] | None = Field(
+        default=None, description="a list of windows, each with days, start, end and timezone"
+    )
 
 
 class ProjectPolicy(_PolicyModel):
@@ -82,6 +92,9 @@ class ProjectPolicy(_PolicyModel):
         default=(), description="a list of names of environment variables"
     )
     host: str | None = Field(default=None, description="the name of the Docker host, as its worker gives it")
+    maintenance_windows: tuple[MaintenanceWindow, ...] = Field(
+        default=(), description="a list of windows, each with days, start, end and timezone"
+    )
     services: dict[ServiceName, ServicePolicy] = Field(default={}, description="service name: its rules")
 
 
@@ -120,10 +133,21 @@ class Policy(_PolicyModel):
     roles: dict[Role, tuple[Identity, ...]] = Field(default={}, description="role: a list of people")
     approvers: dict[Identity, ApproverKey] = Field(default={}, description="identity: its key")
     limits: Limits = Limits()
+    requires_approval_when: tuple[RiskRule, ...] = Field(
+        default=DEFAULT_RISKS, description=f"a list of {RISK_NAMES}"
+    )
+    overrides: tuple[Override, ...] = Field(
+        default=(), description="a list of exceptions, each with project, until, reason and by"
+    )
 
     def roles_for(self, rules: ServicePolicy) -> tuple[str, ...]:
         """The roles that may approve for a service: its own list, else the general one."""
         return self.approvals.approver_roles if rules.approver_roles is None else rules.approver_roles
+
+    def risks_for(self, rules: ServicePolicy) -> tuple[RiskRule, ...]:
+        """What makes a plan for a service need an approval: its own list, else the general one."""
+        own = rules.requires_approval_when
+        return self.requires_approval_when if own is None else own
 
     @property
     def identities(self) -> dict[str, tuple[str, ...]]:
@@ -159,3 +183,5 @@ class ApprovalGate(Model):
     warn_before_seconds: float = 600.0
     identities: dict[str, tuple[str, ...]] = {}
     """Approver identity -> its roles."""
+    requires_approval_when: tuple[RiskRule, ...] = ()
+    """The risk rules that the plan step evaluates."""

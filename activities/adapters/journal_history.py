@@ -1,0 +1,18 @@
+"""What the journals tell of earlier runs."""
+
+from datetime import datetime
+
+from activities.adapters.journal import JournalStore
+
+
+def runs_begun(journals: JournalStore, project: str, service: str, besides: str) -> tuple[datetime, ...]:
+    """When each run on a service opened its first journal, oldest first; without the run ``besides``.
+
+    Raises:
+        OrchestratorError: ``journal_unreadable``.
+    """
+    begun: dict[str, datetime] = {}
+    for journal in journals.all():  # oldest first
+        if (journal.project, journal.target.service) == (project, service) and journal.run_id != besides:
+            begun.setdefault(journal.run_id, journal.opened_at)
+    return tuple(sorted(begun.values()))
