@@ -19,6 +19,7 @@ from activities.adapters.unified_diff import FilePatch, apply, make_diff, parse
 from activities.adapters.workspace import Workspace
 from activities.manifests.edit_files import EditedFiles
 from activities.manifests.errors import ManifestError
+from activities.risks.gathering import RiskGatherer
 from workflows import ports
 from workflows.errors import OrchestratorError
 from workflows.models.artifact import RunArtifact
@@ -48,6 +49,7 @@ class Plan:
     plans: PlanStore
     artifacts: ArtifactStore
     masking: Masking
+    risks: RiskGatherer
 
     @activity.defn(name=ports.PLAN.name)
     async def plan(self, job: PlanInput) -> PlanResult:
@@ -59,8 +61,11 @@ class Plan:
         edited = await asyncio.to_thread(self._edit, job)
         diff, patches = await asyncio.to_thread(self._checked_diff, job, edited)
         plan = _plan(job, edited, diff)
+        found = await self.risks.risks(job, plan, edited.changed())
+        plan = plan.model_copy(update={"warnings": (*plan.warnings, *found)})
         await asyncio.to_thread(self.plans.write, job.run.run_id, plan.digest, diff)
-        return await self._store(job, plan, diff.decode("utf-8", "surrogateescape"), patches)
+        stored = await self._store(job, plan, diff.decode("utf-8", "surrogateescape"), patches)
+        return stored.model_copy(update={"risks": stored.plan.warnings[len(plan.warnings) - len(found) :]})
 
     def _edit(self, job: PlanInput) -> EditedFiles:
         workspace = Workspace(job.target)
@@ -159,7 +164,9 @@ def _masked(plan: ActionPlan, redactor: Redactor) -> ActionPlan:
         )
         for finding in plan.findings
     )
-    return plan.model_copy(update={"findings": findings, "summary": redactor.text(plan.summary)})
+    warnings = tuple(redactor.text(warning) for warning in plan.warnings)
+    summary = redactor.text(plan.summary)
+    return plan.model_copy(update={"findings": findings, "summary": summary, "warnings": warnings})
 
 
 def _for_history(masked: str) -> str:

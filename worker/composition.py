@@ -35,6 +35,7 @@ from activities.plan import Plan
 from activities.preflight import Preflight
 from activities.report import Report
 from activities.restart import Restart
+from activities.risks.gathering import RiskGatherer
 from activities.rollback import Rollback
 from activities.settle import Recovery, Settle
 from activities.verify import Verify
@@ -163,7 +164,9 @@ def bind(on: Adapters, host: str, task_queue: str) -> dict[str, Activity]:
         ports.ANALYZE.name: Analyze(
             engine=on.engine, prober=on.prober, artifacts=on.artifacts, masking=on.masking
         ).analyze,
-        ports.PLAN.name: Plan(plans=plans, **stored).plan,
+        ports.PLAN.name: Plan(
+            plans=plans, risks=RiskGatherer(on.engine, on.compose, on.journals), **stored
+        ).plan,
         ports.REVALIDATE.name: Revalidate(
             policies=on.policies, plans=plans, docker=on.engine, compose=on.compose
         ).revalidate,

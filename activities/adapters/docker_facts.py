@@ -69,6 +69,8 @@ class ImageFacts:
     virtual_env: str
     volumes: tuple[str, ...]
     has_healthcheck: bool
+    created: datetime | None = None
+    """When its newest layer was made; a build that finds everything in its cache keeps the old instant."""
 
 
 @dataclass(frozen=True)
@@ -183,6 +185,7 @@ def image_facts(inspected: Inspect) -> ImageFacts:
         virtual_env=environment(inspected).get("VIRTUAL_ENV", ""),
         volumes=tuple(sorted(section(config, "Volumes"))),
         has_healthcheck=bool(test) and test != ["NONE"],
+        created=moment(inspected.get("Created")),
     )
 
 

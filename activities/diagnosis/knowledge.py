@@ -124,6 +124,11 @@ def knows_library(soname: str) -> bool:
     return soname in _table("shared_objects.json", "libraries")
 
 
+def knows_system_package(name: str) -> bool:
+    """Whether some rule or library on record names this operating system package."""
+    return name in _system_packages()
+
+
 def release_of(image: str) -> str:
     """The code name an image reference states (`python:3.13-slim-bookworm`), '' where it states none."""
     return next((name for name, marks in _RELEASES if any(mark in image for mark in marks)), "")
@@ -180,6 +185,13 @@ def _load(file: str) -> dict[str, Any]:
 def _distributions() -> dict[str, Distribution]:
     requirements = (Requirement(value) for value in _table("python_imports.json", "imports").values())
     return {canonicalize_name(r.name): Distribution(r.name, str(r.specifier)) for r in requirements}
+
+
+@cache
+def _system_packages() -> frozenset[str]:
+    libraries = _table("shared_objects.json", "libraries").values()
+    carried = {str(entry[key]) for entry in libraries for key in ("apt", "t64", "apk") if entry.get(key)}
+    return frozenset(carried.union(*((*message.apt, *message.apk) for message in messages())))
 
 
 @cache

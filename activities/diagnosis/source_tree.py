@@ -93,7 +93,7 @@ class SourceTree:
 
 def read_tree(root: Path) -> SourceTree:
     """Walks `root`; unreadable directories count as empty."""
-    ignored = _ignore_rules(root / ".dockerignore")
+    ignored = ignore_rules(root / ".dockerignore")
     files: list[str] = []
     for folder, folders, names in os.walk(root, followlinks=False):
         relative = Path(folder).relative_to(root)
@@ -103,7 +103,7 @@ def read_tree(root: Path) -> SourceTree:
         if len(files) > MAX_FILES:
             break
     kept = sorted(files[:MAX_FILES])
-    inside = frozenset(path for path in kept if not _is_ignored(path, ignored))
+    inside = frozenset(path for path in kept if not is_ignored(path, ignored))
     return SourceTree(root, tuple(kept), inside, len(files) > MAX_FILES)
 
 
@@ -117,7 +117,7 @@ def read_text(path: Path, limit: int = MAX_FILE_BYTES) -> str | None:
         return None
 
 
-def _ignore_rules(path: Path) -> list[tuple[re.Pattern[str], bool]]:
+def ignore_rules(path: Path) -> list[tuple[re.Pattern[str], bool]]:
     """(pattern, ignored) per line of a .dockerignore; the last match decides."""
     rules = []
     for line in (read_text(path) or "").splitlines():
@@ -125,18 +125,19 @@ def _ignore_rules(path: Path) -> list[tuple[re.Pattern[str], bool]]:
         if not rule or rule.startswith("#"):
             continue
         plain = rule.lstrip("!").strip().strip("/").removeprefix("./")
-        rules.append((_glob(plain), not rule.startswith("!")))
+        rules.append((docker_glob(plain), not rule.startswith("!")))
     return rules
 
 
-def _glob(pattern: str) -> re.Pattern[str]:
+def docker_glob(pattern: str) -> re.Pattern[str]:
     """Docker's globs: `*` stays inside a path segment, `**` crosses them; a directory means its files."""
     tokens = re.split(r"(\*\*/|\*\*|\*|\?)", pattern)
     meaning = {"**/": r"(?:.*/)?", "**": r".*", "*": r"[^/]*", "?": r"[^/]"}
     return re.compile("".join(meaning.get(token, re.escape(token)) for token in tokens) + r"(?:/.*)?\Z")
 
 
-def _is_ignored(path: str, rules: list[tuple[re.Pattern[str], bool]]) -> bool:
+def is_ignored(path: str, rules: list[tuple[re.Pattern[str], bool]]) -> bool:
+    """Whether these rules keep a file of the context out of the build."""
     ignored = False
     for pattern, verdict in rules:
         if pattern.match(path):

@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 
 from activities.adapters.artifact_store import ArtifactStore
+from activities.adapters.compose_runner import ComposeRunner
+from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.journal import Journal, JournalEntry, JournalStore
 from activities.adapters.redaction import Redactor
 from activities.adapters.state_dir import PlanStore, StateDir
 from activities.plan import Plan
+from activities.risks.gathering import RiskGatherer
 from workflows.errors import OrchestratorError
 from workflows.models.finding import Finding, FindingKind, FindingOrigin, Quote
 from workflows.models.plan import BuildStep, GeneratedBy, RestartStep
@@ -46,7 +49,9 @@ class Bench:
         self.journals = JournalStore(self.state)
         self.plans = PlanStore(self.state)
         self.artifacts = ArtifactStore.in_state_dir(self.state)
-        self.step = Plan(self.journals, self.plans, self.artifacts, KnownSecrets())  # type: ignore[arg-type]
+        nowhere = {"DOCKER_HOST": "unix:///no/such/docker.sock"}
+        risks = RiskGatherer(DockerEngine.from_environment(nowhere), ComposeRunner(nowhere), self.journals)
+        self.step = Plan(self.journals, self.plans, self.artifacts, KnownSecrets(), risks)  # type: ignore[arg-type]
         self.target = Target(
             project=ComposeProject(name="shop", working_dir=str(self.workspace), config_files=()),
             service="api",

@@ -1,0 +1,101 @@
+"""Gathers what the risk rules ask about one plan; what no rule asks for is not looked up."""
+
+import asyncio
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from activities.adapters.compose_model import ComposeModel
+from activities.adapters.compose_runner import ComposeRunner
+from activities.adapters.docker_engine import DockerEngine
+from activities.adapters.journal import JournalStore
+from activities.manifests.editors import is_dockerfile
+from activities.risks.dockerfile_changes import base_image_changes, changes_beyond_packages
+from activities.risks.sharing import image_users, manifest_users
+from activities.risks.undeployed import newer_files
+from activities.risks.unknown_packages import Changed, text_of, unknown_packages
+from workflows.models.plan import ActionPlan, BuildStep, GeneratedBy
+from workflows.models.policy_rules import RiskRule
+from workflows.models.target import Target
+from workflows.ports import PlanInput
+from workflows.risk import RiskFacts, risks
+
+_NEED_MODEL = {RiskRule.SHARED_IMAGE, RiskRule.SHARED_MANIFEST}
+
+
+@dataclass(frozen=True)
+class RiskGatherer:
+    """Looks at the plan's texts, at the other services, and at the running image."""
+
+    engine: DockerEngine
+    compose: ComposeRunner
+    journals: JournalStore
+
+    async def risks(self, job: PlanInput, plan: ActionPlan, changed: Changed) -> tuple[str, ...]:
+        """One sentence per risk of the plan.
+
+        Raises:
+            OrchestratorError: ``compose_invalid``, ``docker_unavailable``, ``journal_unreadable``.
+        """
+        rules, target = set(job.requires_approval_when), job.target
+        if not rules:
+            return ()
+        builds = any(isinstance(step, BuildStep) and step.build for step in plan.steps)
+        model = await self.compose.model(target.project) if rules & _NEED_MODEL else None
+        newer = await self._undeployed(job) if builds and RiskRule.UNDEPLOYED_CHANGES in rules else ()
+        facts = RiskFacts(
+            unknown_packages=unknown_packages(changed),
+            base_images=tuple(_base_images(changed, target)),
+            beyond_packages=tuple(_beyond(changed, target)),
+            image=target.image,
+            image_users=image_users(model, target) if builds and model else (),
+            manifest_users=await asyncio.to_thread(_manifest_users, model, target, tuple(changed)),
+            undeployed=newer,
+            by_llm=plan.generated_by is GeneratedBy.LLM,
+            operator_patch=job.operator_patch is not None,
+        )
+        return risks(job.requires_approval_when, facts)
+
+    async def _undeployed(self, job: PlanInput) -> tuple[str, ...]:
+        image_id = job.snapshot.container_image_id or job.snapshot.image_id
+        image = await self.engine.image(image_id) if image_id else None
+        if image is None or image.created is None or job.target.build is None:
+            return ()
+        ours = await asyncio.to_thread(self._ours, job)
+        return await asyncio.to_thread(newer_files, job.target.build, image.created, ours)
+
+    def _ours(self, job: PlanInput) -> dict[str, set[str]]:
+        """Contents this run wrote, or any run put back: the file's time says nothing about the operator."""
+        contents: dict[str, set[str]] = {}
+        for journal in self.journals.all():
+            if journal.project != job.target.project.name:
+                continue
+            for entry in journal.entries:
+                known = contents.setdefault(str(Path(journal.target.workspace) / entry.resolved), set())
+                known |= {entry.before} if entry.before else set()
+                known |= set(entry.written) if journal.run_id == job.run.run_id else set()
+        return contents
+
+
+def _manifest_users(
+    model: ComposeModel | None, target: Target, paths: tuple[str, ...]
+) -> dict[str, tuple[str, ...]]:
+    return manifest_users(model, target, paths) if model else {}
+
+
+def _dockerfiles(changed: Changed, target: Target) -> Iterator[tuple[str, str, str]]:
+    """Path, text before and after of each changed Dockerfile: by its name, or because it is built."""
+    built = target.build.dockerfile if target.build else ""
+    for path, (before, after) in changed.items():
+        if is_dockerfile(path) or str(Path(target.workspace) / path) == built:
+            yield path, text_of(before), text_of(after)
+
+
+def _base_images(changed: Changed, target: Target) -> Iterator[str]:
+    for path, before, after in _dockerfiles(changed, target):
+        yield from (f"{path}: {change}" for change in base_image_changes(before, after))
+
+
+def _beyond(changed: Changed, target: Target) -> Iterator[str]:
+    for path, before, after in _dockerfiles(changed, target):
+        yield from (f"{path}: {change}" for change in changes_beyond_packages(before, after))
