@@ -1,0 +1,129 @@
+"""How each fault is done, and undone."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+
+from tests.chaos.case import Case, Fault
+from tests.chaos.oracle import Control
+from tests.chaos.servers import BIN
+from tests.chaos.world import World
+
+AWAY_SECONDS = {False: 0.3, True: 3.0}
+LASTS_SECONDS = {False: 2.0, True: 9.0}
+_CONTROL_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Victim:
+    """The run that a fault of its own strikes."""
+
+    run_id: str
+    workflow_id: str
+    project: str
+
+
+async def strike(world: World, case: Case, victim: Victim) -> Control:
+    """Do it, and undo what does not undo itself; returns what it did to those whom no run touched."""
+    match case.fault:
+        case Fault.KILL_WORKER:
+            await _kill_worker(world, AWAY_SECONDS[case.hard])
+        case Fault.KILL_SERVER:
+            await _kill_server(world, AWAY_SECONDS[case.hard])
+        case Fault.DAEMON_RESTART:
+            return await _restart_daemon(world, hard=case.hard)
+        case Fault.DISK_FULL:
+            await _fill_disk(world, LASTS_SECONDS[case.hard])
+        case Fault.STORE_GONE:
+            await _take_store(world, LASTS_SECONDS[case.hard])
+        case _:
+            await _strike_one(world, case.fault, victim)
+    return Control()
+
+
+async def temporal(world: World, *args: str) -> tuple[int, str]:
+    """The real ``temporal`` command line; exit code and what it said."""
+    process = await asyncio.create_subprocess_exec(
+        str(BIN / "temporal"), *args, "--address", world.address,
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    said, _ = await asyncio.wait_for(process.communicate(), 30)
+    return process.returncode or 0, said.decode(errors="replace")
+
+
+async def recover(world: World, run_id: str) -> tuple[int, str]:
+    """``mm-orchestrator recover RUN``."""
+    process = await asyncio.create_subprocess_exec(
+        str(BIN / "mm-orchestrator"), "recover", run_id, env=world.worker.env,
+        stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+    )  # fmt: skip
+    said, _ = await asyncio.wait_for(process.communicate(), 240)
+    return process.returncode or 0, said.decode(errors="replace")
+
+
+async def _strike_one(world: World, fault: Fault, victim: Victim) -> None:
+    run = ("--workflow-id", victim.workflow_id)
+    guard = ("--workflow-id", f"mm.guard:{victim.run_id}")
+    lane = ("--workflow-id", f"mm.lane:{world.host}:{victim.project}")
+    why = ("--reason", "chaos")
+    match fault:
+        case Fault.CANCEL:
+            await temporal(world, "workflow", "cancel", *run)
+        case Fault.TERMINATE:
+            await temporal(world, "workflow", "terminate", *run, *why)
+        case Fault.RESET_FIRST:
+            await temporal(world, "workflow", "reset", *run, "--type", "FirstWorkflowTask", *why)
+        case Fault.RESET_LAST:
+            await temporal(world, "workflow", "reset", *run, "--type", "LastWorkflowTask", *why)
+        case Fault.TERMINATE_GUARD:
+            await asyncio.gather(
+                temporal(world, "workflow", "terminate", *run, *why),
+                temporal(world, "workflow", "terminate", *guard, *why),
+            )
+        case Fault.TERMINATE_LANE:
+            await temporal(world, "workflow", "terminate", *lane, *why)
+        case _:
+            raise AssertionError(f"{fault} strikes all, not one")
+
+
+async def _kill_worker(world: World, away: float) -> None:
+    await asyncio.to_thread(world.worker.kill)
+    await asyncio.sleep(away)
+    await asyncio.to_thread(world.start_worker)
+
+
+async def _kill_server(world: World, away: float) -> None:
+    await asyncio.to_thread(world.server.kill)
+    await asyncio.sleep(away)
+    await asyncio.to_thread(world.start_server)
+
+
+async def _restart_daemon(world: World, *, hard: bool) -> Control:
+    assert world.daemon is not None, "only a daemon of the test's own is restarted"
+    before = await asyncio.to_thread(world.control.measure)
+    await asyncio.to_thread(world.daemon.end, hard=hard)
+    await asyncio.to_thread(world.daemon.start)
+    deadline = asyncio.get_running_loop().time() + _CONTROL_SECONDS
+    while True:  # what starts by itself has started when ``store`` has
+        after = await asyncio.to_thread(world.control.measure)
+        if all(c.up for c in after.of("store")) or asyncio.get_running_loop().time() > deadline:
+            return Control.learnt(before, after)
+        await asyncio.sleep(0.2)
+
+
+async def _fill_disk(world: World, lasts: float) -> None:
+    assert world.disk is not None, "only a disk of the test's own is filled"
+    await asyncio.to_thread(world.disk.fill)
+    try:
+        await asyncio.sleep(lasts)
+    finally:
+        world.disk.free()
+
+
+async def _take_store(world: World, lasts: float) -> None:
+    world.store.take_away()
+    try:
+        await asyncio.sleep(lasts)
+    finally:
+        world.store.bring_back()
