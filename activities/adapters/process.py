@@ -215,8 +215,12 @@ class ChildRegistry:
         path = folder / f"{pid}.json"
         facts = {"pid": pid, "start_time": start_time(pid), "boot": _boot(), "token": token}
         temporary = path.with_suffix(".tmp")
-        temporary.write_text(json.dumps(facts), encoding="utf-8")
-        temporary.replace(path)
+        try:
+            temporary.write_text(json.dumps(facts), encoding="utf-8")
+            temporary.replace(path)
+        except OSError:  # the disk is full: no part of a record may pass for a command
+            self.clear(temporary)
+            raise
         return path
 
     def clear(self, record: Path) -> None:

@@ -228,6 +228,14 @@ async def test_a_command_that_cannot_be_recorded_does_not_run_on(tmp_path: Path)
     assert running(marker) == []
 
 
+def test_a_record_that_cannot_be_completed_leaves_no_part(tmp_path: Path) -> None:
+    """A full disk: half a record would stay for ever as a command of this run."""
+    (tmp_path / "run" / "7.json").mkdir(parents=True)
+    with pytest.raises(OSError, match=r"7\.json"):
+        ChildRegistry(tmp_path, "run").record(7, "token")
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["7.json"]
+
+
 async def test_a_cancellation_while_the_command_is_started_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
