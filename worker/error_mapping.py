@@ -20,6 +20,7 @@ from worker.telemetry import Mask
 from workflows.errors import OrchestratorError
 from workflows.models.failure import StepFailure
 from workflows.models.status import StepName
+from workflows.options import ROWS
 from workflows.ports import PORTS, LocateInput, RunRef
 
 _log = logging.getLogger("mm_orchestrator.step")
@@ -60,7 +61,7 @@ class _MappedActivity(ActivityInboundInterceptor):
                 result = await super().execute_activity(input)
             except OrchestratorError as error:
                 _log.warning("step failed: %s", error, extra={"code": error.code, "seconds": _since(started)})
-                failure = to_application_error(error, step)
+                failure = to_application_error(error, step, again=_again(info.activity_type, error))
             except FailureError:
                 raise
             except Exception as error:  # noqa: BLE001 - the border: whatever it is, the run must hear of it
@@ -75,10 +76,25 @@ class _MappedActivity(ActivityInboundInterceptor):
         return OrchestratorError("internal_error", detail=brief(error, self._mask))
 
 
-def to_application_error(error: OrchestratorError, step: StepName) -> ApplicationError:
-    """The error as Temporal carries it: type is the code, the first detail a ``StepFailure``."""
+def to_application_error(
+    error: OrchestratorError, step: StepName, *, again: bool | None = None
+) -> ApplicationError:
+    """The error as Temporal carries it: type is the code, the first detail a ``StepFailure``.
+
+    Args:
+        error: what happened.
+        step: the step it happened in.
+        again: whether to try once more; None: as the catalogue has it.
+    """
+    retried = error.retryable if again is None else again
     carried = StepFailure(failure=error.failure(step), artifacts=error.artifacts, warnings=error.warnings)
-    return ApplicationError(error.message, carried, type=error.code, non_retryable=not error.retryable)
+    return ApplicationError(error.message, carried, type=error.code, non_retryable=not retried)
+
+
+def _again(activity_type: str, error: OrchestratorError) -> bool:
+    """The catalogue's word, and the step's own where it has one."""
+    row = ROWS.get(activity_type)
+    return error.retryable or (row is not None and error.code in row.again)
 
 
 def brief(error: BaseException, mask: Mask) -> str:

@@ -24,6 +24,8 @@ class ActivityRow:
     schedule_to_close: timedelta | None = None
     final: tuple[str, ...] = ()
     """Codes that end this step at once although the catalogue would try again."""
+    again: tuple[str, ...] = ()
+    """Codes that this step is tried again for although the catalogue would end it."""
 
     @property
     def retry(self) -> RetryPolicy:
@@ -39,6 +41,8 @@ class ActivityRow:
 
 _SECONDS = timedelta(seconds=1)
 _LOST_WORKER = 10 * _SECONDS  # steps beat every two seconds at least
+# Space may be freed: a full disk must not leave a journal open that nobody works on any more.
+_FULL_DISK = ("write_failed",)
 
 _FOR_EVER = timedelta(days=3650)
 
@@ -60,7 +64,14 @@ ROWS: dict[str, ActivityRow] = {
     ports.VERIFY.name: ActivityRow(7200 * _SECONDS, attempts=5, heartbeat=_LOST_WORKER),
     # A rollback is tried for half an hour before it is called incomplete: Docker may come back.
     ports.ROLLBACK.name: ActivityRow(
-        1800 * _SECONDS, attempts=0, heartbeat=_LOST_WORKER, schedule_to_close=1800 * _SECONDS
+        1800 * _SECONDS,
+        attempts=0,
+        heartbeat=_LOST_WORKER,
+        schedule_to_close=1800 * _SECONDS,
+        again=_FULL_DISK,
+    ),
+    ports.REPORT.name: ActivityRow(
+        120 * _SECONDS, attempts=0, schedule_to_close=600 * _SECONDS, again=_FULL_DISK
     ),
     # Temporal itself is asked; where it does not answer, this workflow does not run either.
     ports.ENTER_LANE.name: ActivityRow(30 * _SECONDS, attempts=0),
@@ -72,7 +83,10 @@ ROWS: dict[str, ActivityRow] = {
     ports.WATCH_RUN.name: ActivityRow(_FOR_EVER, attempts=0, heartbeat=_LOST_WORKER),
     ports.READ_RECORD.name: ActivityRow(30 * _SECONDS, attempts=3),
     ports.SETTLE.name: ActivityRow(
-        1800 * _SECONDS, attempts=0, heartbeat=_LOST_WORKER, schedule_to_close=1800 * _SECONDS
+        1800 * _SECONDS,
+        attempts=0,
+        heartbeat=_LOST_WORKER,
+        schedule_to_close=1800 * _SECONDS,
+        again=_FULL_DISK,
     ),
-    ports.REPORT.name: ActivityRow(120 * _SECONDS, attempts=0, schedule_to_close=600 * _SECONDS),
 }

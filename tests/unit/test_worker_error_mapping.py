@@ -88,6 +88,14 @@ def _fields(template: str) -> set[str]:
     return {name.split("!")[0] for _, name, _, _ in string.Formatter().parse(template) if name}
 
 
+@pytest.mark.parametrize(("step", "final"), [("report", False), ("rollback", False), ("patch", True)])
+async def test_a_full_disk_ends_no_step_that_settles_a_journal(step: str, final: bool) -> None:
+    """Space may be freed: report and rollback are tried again, what comes before them fails at once."""
+    mapped = await _mapped(OrchestratorError("write_failed", detail="No space left on device"), step)
+    assert isinstance(mapped, ApplicationError)
+    assert mapped.non_retryable is final
+
+
 @pytest.mark.parametrize("port", PORTS, ids=lambda port: port.name)
 async def test_the_failure_names_the_step_of_its_port(port: "Port[Any, Any]") -> None:
     """The record shows the step that failed, also for unexpected errors."""
