@@ -55,7 +55,8 @@ class Step(StrEnum):
 # How long a step usually takes, seconds: the random offset stays about inside it.
 _USUAL = {
     Step.PREFLIGHT: 0.8, Step.ANALYZE: 0.3, Step.PLAN: 0.3, Step.APPROVE: 1.0, Step.LANE: 1.0,
-    Step.PATCH: 0.8, Step.BUILD: 2.0, Step.RESTART: 1.8, Step.VERIFY: 2.0, Step.ROLLBACK: 2.5, Step.REPORT: 0.2,
+    Step.PATCH: 0.8, Step.BUILD: 2.0, Step.RESTART: 1.8, Step.VERIFY: 2.0, Step.ROLLBACK: 2.5,
+    Step.REPORT: 0.2,
 }  # fmt: skip
 
 

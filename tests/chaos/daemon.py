@@ -61,8 +61,8 @@ class OwnDaemon:
             )
         deadline = time.monotonic() + START_SECONDS
         while not self.answers():
-            alive = self._process.poll() is None
-            assert alive and time.monotonic() < deadline, f"no second dockerd: {self._log_end()}"
+            late = self._process.poll() is not None or time.monotonic() > deadline
+            assert not late, f"no second dockerd: {self._log_end()}"
             time.sleep(0.1)
 
     def answers(self) -> bool:

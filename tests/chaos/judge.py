@@ -14,7 +14,7 @@ from tests.chaos.measure import Measured, inside, journals
 from tests.chaos.oracle import TARGET, Control, Expected
 from tests.chaos.site import Site
 from tests.chaos.stack import Kind
-from tests.chaos.strike import Victim, recover
+from tests.chaos.strike import Victim, run_command
 from tests.chaos.world import World
 from workflows.errors import OrchestratorError
 from workflows.models.record import RunRecord
@@ -103,7 +103,7 @@ class Judge:
 
     async def _recovered(self, control: Control, verdict: Verdict) -> Verdict:
         """The fault is lifted: the command that the record names must lead back."""
-        code, said = await recover(self.world, self.victim.run_id)
+        code, said = await run_command(self.world, "recover", self.victim.run_id)
         again = await self._judged(control, [])
         found = [] if code == 0 else [f"recover ended with {code}: {said[-300:]}"]
         if again.measured != "as_before":

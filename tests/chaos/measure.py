@@ -79,7 +79,7 @@ class Measured:
 
 def measure(engine: docker.DockerClient, project: str, directory: Path, target: str = "api") -> Measured:
     """Measure one project. Blocking; raises what Docker raises while it does not answer."""
-    mine = {"label": f"{_PROJECT}={project}"}
+    mine: dict[str, str | list[str] | bool] = {"label": f"{_PROJECT}={project}"}
     listed = engine.containers.list(all=True, filters=mine, ignore_removed=True)
     return Measured(
         files=_files(directory),
@@ -95,7 +95,7 @@ def measure(engine: docker.DockerClient, project: str, directory: Path, target: 
 def inside(engine: docker.DockerClient, container_id: str, path: str) -> bytes | None:
     """The content of a file of a running container; None where there is none."""
     ran = engine.containers.get(container_id).exec_run(["cat", path])
-    return ran.output if ran.exit_code == 0 else None
+    return ran.output if ran.exit_code == 0 and isinstance(ran.output, bytes) else None
 
 
 def journals(state: Path, run_id: str) -> list[dict[str, object]]:

@@ -1,8 +1,8 @@
 """Is what is there one of the states that I4 allows, and is it the one the record claims?
 
     repaired     every planned file exactly, nothing else; the new image runs; neighbours untouched
-    as before    files byte for byte with mode and owner, previous image and containers; neighbours untouched
-    incomplete   the record names what differs and the journal is open; ``recover`` must then lead to as before
+    as before    files byte for byte with mode and owner, previous image and containers; neighbours too
+    incomplete   the record names what differs, the journal is open, and ``recover`` leads to as before
 
 What the world did to containers that no run touched (a daemon's restart) is in ``Control``, which a project
 without any repair run went through at the same time.
@@ -52,7 +52,7 @@ class Expected:
     was_sick: bool = False
     """The target crash-loops before: its start times and health move by themselves."""
     like: str = "store"
-    """The neighbour with the target's own restart policy: what a fault does to the one, it does to the other."""
+    """The neighbour with the target's own restart policy: a fault does to both the same."""
 
 
 def repaired(before: Measured, now: Measured, expected: Expected, control: Control) -> list[str]:
@@ -118,7 +118,7 @@ def _contradictions(record: RunRecord, measured: str, settled: list[str | None])
 
 
 def _planned(before: Measured, expected: Expected) -> dict[str, FileFacts]:
-    """The files after the patch: mode and owner stay, a new file gets the usual mode and its directory's owner."""
+    """The files after the patch: mode and owner stay; a new file has its directory's owner."""
     files = dict(before.files)
     for path, content in expected.contents.items():
         old, parent = before.files.get(path), before.files[path.rpartition("/")[0]]
@@ -157,9 +157,7 @@ def _new_image(before: Measured, now: Measured, expected: Expected, control: Con
             yield f"{container.name} is {container.status}, {container.health}"
 
 
-def _old_target(
-    before: Measured, now: Measured, expected: Expected, control: Control
-) -> Iterator[str]:
+def _old_target(before: Measured, now: Measured, expected: Expected, control: Control) -> Iterator[str]:
     old, new = before.of(TARGET), now.of(TARGET)
     stays_up = control.up.get(expected.like, True)
     if _names(old) != _names(new):
@@ -198,8 +196,12 @@ def _neighbours(before: Measured, now: Measured, control: Control) -> Iterator[s
         elif control.up:
             if is_.up != control.up[was.service]:
                 yield f"neighbour {name} is {is_.status}; the fault alone leaves it otherwise"
-        elif (was.started_at, was.status, was.restart_count) != (is_.started_at, is_.status, is_.restart_count):
-            yield f"neighbour {name} was {was.status} since {was.started_at}, is {is_.status} since {is_.started_at}"
+        elif (was.started_at, was.status, was.restart_count) != (
+            is_.started_at,
+            is_.status,
+            is_.restart_count,
+        ):
+            yield f"neighbour {name} was {was.status}, {was.started_at}; is {is_.status}, {is_.started_at}"
 
 
 def _resources(before: Measured, now: Measured) -> Iterator[str]:

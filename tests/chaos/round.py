@@ -9,6 +9,7 @@ from temporalio.client import Client
 from starter.converter import data_converter
 from tests.chaos.case import Round
 from tests.chaos.drive import Blow, Runner
+from tests.chaos.heal import heal
 from tests.chaos.leftovers import living_children
 from tests.chaos.outcome import Outcome
 from tests.chaos.site import Site
@@ -31,12 +32,13 @@ async def play(world: World, drawn: Round) -> list[Outcome]:
     runners: dict[str, Runner] = {}
     for number, (site, case) in enumerate(zip(sites, drawn.cases, strict=True)):
         runners[site.name] = Runner(world, site, temporal, client, case, blow, runners, leads=number == 0)
-    outcomes = list(
-        await asyncio.gather(*(r.run(drawn.seed, n) for n, r in enumerate(runners.values())))
-    )
+    outcomes = list(await asyncio.gather(*(r.run(drawn.seed, n) for n, r in enumerate(runners.values()))))
     await _look_again(runners, outcomes, blow)
     children = await asyncio.to_thread(living_children, world.root)
     outcomes[0].violations += children
+    for runner, outcome in zip(runners.values(), outcomes, strict=True):
+        if outcome.violations:
+            await heal(world, runner.site, temporal, runner.victim)
     return outcomes
 
 

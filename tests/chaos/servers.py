@@ -1,4 +1,4 @@
-"""The Temporal server and the worker of a campaign: processes of their own, so that each can be killed alone."""
+"""The Temporal server and the worker of a campaign: each can be killed alone."""
 
 from __future__ import annotations
 
@@ -92,7 +92,8 @@ def await_server(server: Killable, port: int) -> None:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         said = server.log.read_text(errors="replace")[-1500:]
-        assert server.alive and time.monotonic() < deadline, f"no Temporal server: {said}"
+        late = not server.alive or time.monotonic() > deadline
+        assert not late, f"no Temporal server: {said}"
         time.sleep(0.05)
 
 
@@ -108,7 +109,8 @@ def await_worker(process: Killable, from_byte: int = 0) -> None:
         if b'"worker started"' in said:
             return
         text = said[-2000:].decode(errors="replace")
-        assert process.alive and time.monotonic() < deadline, f"no worker: {text}"
+        late = not process.alive or time.monotonic() > deadline
+        assert not late, f"no worker: {text}"
         time.sleep(0.05)
 
 

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import docker
 
-from tests.chaos.measure import Measured, measure
+from tests.chaos.measure import OWNER_LABEL, Measured, measure
 from tests.chaos.stack import Kind, Plan, Story, conf, make_plan, write_stack
 
 _UP_SECONDS = 60.0
+_PROJECT = "com.docker.compose.project"
 
 
 @dataclass
@@ -35,6 +36,13 @@ class Site:
         self._compose("up", "--detach", "--build")
         if self.kind is Kind.STOPPED:
             self._compose("stop", "api")
+
+    def start_afresh(self) -> None:
+        """The files as in the beginning, but for the target's turn; containers are made from them."""
+        for container in self.engine.containers.list(all=True, filters={"label": f"{_PROJECT}={self.name}"}):
+            container.remove(force=True)
+        shutil.rmtree(self.directory)
+        write_stack(self.directory, self.kind)
 
     def make_ready(self) -> None:
         """Once more what its kind is, after a run repaired or a fault stopped it."""
@@ -58,8 +66,10 @@ class Site:
 
     def remove(self) -> None:
         """Take away what it has on the daemon, and its files."""
-        self._compose("down", "--volumes", "--rmi", "local", "--remove-orphans", "--timeout", "1", check=False)
-        mine = {"label": f"io.moonmind.orchestrator.project={self.name}"}
+        self._compose(
+            "down", "--volumes", "--rmi", "local", "--remove-orphans", "--timeout", "1", check=False
+        )
+        mine: dict[str, str | list[str] | bool] = {"label": f"{OWNER_LABEL}={self.name}"}
         for container in self.engine.containers.list(all=True, filters=mine):
             tags = container.image.tags if container.image else []
             container.remove(force=True)
@@ -70,7 +80,7 @@ class Site:
         shutil.rmtree(self.directory, ignore_errors=True)
 
     def _await_quiet(self) -> None:
-        """Until no container is still on its way up; a health check that is still starting is no before-state."""
+        """Until no container is on its way up: a health check that is starting is no before-state."""
         deadline = time.monotonic() + _UP_SECONDS
         while time.monotonic() < deadline:
             states = {c.health for c in self.measure().of("api") if c.up}

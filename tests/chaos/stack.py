@@ -129,7 +129,9 @@ def _hunks(directory: Path, name: str, text: str) -> Iterator[str]:
     path = directory / name
     before = path.read_text() if path.exists() else ""
     old = f"a/{name}" if path.exists() else "/dev/null"
-    yield from difflib.unified_diff(before.splitlines(True), text.splitlines(True), old, f"b/{name}")
+    yield from difflib.unified_diff(
+        before.splitlines(keepends=True), text.splitlines(keepends=True), old, f"b/{name}"
+    )
 
 
 def policy(projects: dict[str, Path], protected: frozenset[str]) -> str:

@@ -52,10 +52,10 @@ async def temporal(world: World, *args: str) -> tuple[int, str]:
     return process.returncode or 0, said.decode(errors="replace")
 
 
-async def recover(world: World, run_id: str) -> tuple[int, str]:
-    """``mm-orchestrator recover RUN``."""
+async def run_command(world: World, *args: str) -> tuple[int, str]:
+    """``mm-orchestrator ARGS``; exit code and what it said."""
     process = await asyncio.create_subprocess_exec(
-        str(BIN / "mm-orchestrator"), "recover", run_id, env=world.worker.env,
+        str(BIN / "mm-orchestrator"), *args, env=world.worker.env,
         stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
     )  # fmt: skip
     said, _ = await asyncio.wait_for(process.communicate(), 240)

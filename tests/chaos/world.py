@@ -1,4 +1,4 @@
-"""Everything a campaign runs on: daemon, disk, Temporal server, worker, projects; all its own, all removed."""
+"""Everything a campaign runs on: daemon, disk, Temporal server, worker, projects; all removed."""
 
 from __future__ import annotations
 
@@ -131,7 +131,14 @@ def _build(root: Path, size: int, stack: ExitStack) -> World:
     server = servers.temporal_server(root, port)
     word = uuid4().hex[:6]
     sites = [
-        Site(f"mmc{word}-{n}", root / f"p{n}", KINDS[n % len(KINDS)], endpoint, engine, PROTECTED[n % len(KINDS)])
+        Site(
+            f"mmc{word}-{n}",
+            root / f"p{n}",
+            KINDS[n % len(KINDS)],
+            endpoint,
+            engine,
+            PROTECTED[n % len(KINDS)],
+        )
         for n in range(size)
     ]
     control = Site(f"mmc{word}-control", root / "control", Kind.HEALTHY, endpoint, engine)
