@@ -32,6 +32,10 @@ _NOT_A_COMPLAINT = re.compile(
     r"""^(?:time="[^"]*"\ level=(?:warning|info|debug)\b | \s*(?:Container|Network|Volume|Image)\ )""",
     re.VERBOSE,
 )
+_DAEMON_AWAY = re.compile(
+    r"Cannot connect to the Docker daemon|error during connect|connection re(?:fused|set by peer)|\bEOF\b"
+)
+"""Also in the middle of a question: then nothing it said is an answer about the project."""
 _DRY_RUN_LINE = re.compile(r"^\s*DRY-RUN MODE -\s+Container (?P<name>\S+)\s+(?P<what>\S.*?)\s*$")
 _RENAMED = re.compile(r"^[0-9a-f]{12}_")
 _NO_CHANGE = frozenset({"Running", "Skipped"})
@@ -150,8 +154,13 @@ class ComposeRunner:
     async def _run(
         self, argv: list[str], project: ComposeProject | None, stdin: bytes | None = None
     ) -> Completed:
+        """A question, whatever its exit code.
+
+        Raises:
+            OrchestratorError: ``docker_unavailable``, ``compose_missing``.
+        """
         try:
-            return await process.run(
+            done = await process.run(
                 argv,
                 cwd=_directory(project),
                 env=self._environment_of(project),
@@ -164,6 +173,9 @@ class ComposeRunner:
         except TimeoutError as error:
             detail = f"docker compose gave no answer within {READ_SECONDS:g} s"
             raise OrchestratorError("docker_unavailable", detail=detail) from error
+        if done.returncode != 0 and _DAEMON_AWAY.search(done.stderr):
+            raise OrchestratorError("docker_unavailable", detail=complaint(done.stderr))
+        return done
 
     async def _stream(
         self, argv: list[str], project: ComposeProject, sink: Sink, children: ChildRegistry
