@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import signal
 import sys
 import time
 from pathlib import Path
@@ -24,6 +25,8 @@ def main() -> int:
     """Exit code 1 where anything was violated."""
     asked = _arguments()
     quiet_runtime()
+    for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell has made us ignore the first
+        signal.signal(number, _leave)
     tally = Tally(asked.place)
     missing = not_run()
     possible = frozenset(fault for fault in Fault if fault not in missing)
@@ -96,6 +99,11 @@ def _seeds(tally: Tally, first: int) -> list[int]:
     return [seed for seed in range(start, start + 4 * _FRESH_WORLD_ROUNDS) if seed not in played][
         :_FRESH_WORLD_ROUNDS
     ]
+
+
+def _leave(number: int, _frame: object) -> None:
+    """By way of every clean-up: a daemon of our own would outlive us."""
+    raise SystemExit(128 + number)
 
 
 def quiet_runtime() -> None:

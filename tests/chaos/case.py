@@ -108,7 +108,9 @@ def draw_case(dice: random.Random, fault: Fault, *, guarded: bool) -> Case:
 
 def make_case(dice: random.Random, fault: Fault, step: Step) -> Case:
     """A case at this step; the rest is drawn."""
-    story = Story.BREAK if step is Step.ROLLBACK else dice.choice([Story.REPAIR, Story.REPAIR, Story.BREAK])
+    story = dice.choice([Story.REPAIR, Story.REPAIR, Story.BREAK])
+    if step is Step.ROLLBACK:
+        story = Story.BREAK
     return Case(
         fault, step, round(dice.uniform(0, _USUAL[step]), 3), story,
         delay=round(dice.uniform(0, 4), 3), hard=dice.random() < 0.5,
@@ -119,9 +121,9 @@ def reachable(step: Step, fault: Fault, *, guarded: bool) -> bool:
     """Whether this fault can strike at this step of such a project."""
     if fault is Fault.TERMINATE_LANE and step is not Step.LANE and step not in WRITING:
         return False
-    return guarded if step is Step.APPROVE else step is not Step.LANE or LANES
+    if step is Step.LANE:
+        return not guarded
+    return step is not Step.APPROVE or guarded
 
 
 WRITING = frozenset({Step.PATCH, Step.BUILD, Step.RESTART, Step.VERIFY, Step.ROLLBACK})
-LANES = False
-"""Whether runs wait for their turn in a lane."""

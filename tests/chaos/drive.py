@@ -12,6 +12,7 @@ from temporalio.client import Client
 
 from starter.client import OrchestratorClient, RunHandle
 from tests.chaos.case import Case, Step
+from tests.chaos.holder import Holder
 from tests.chaos.judge import Judge
 from tests.chaos.oracle import Control
 from tests.chaos.outcome import Outcome
@@ -24,6 +25,7 @@ from workflows.models.status import RunStatus
 
 REACH_SECONDS = 60.0
 END_SECONDS = 240.0
+_WAITS = {RunStatus.AWAITING_APPROVAL: Step.APPROVE, RunStatus.QUEUED: Step.LANE}
 MISSED = "missed"
 ENDED = "ended"
 
@@ -54,8 +56,9 @@ class Runner:
     leads: bool = True
     victim: Victim | None = None
     judge: Judge | None = None
-    _waits: bool = False
-    """Whether the run waits for an approval."""
+    holder: Holder | None = None
+    _standing: Step | None = None
+    """What the run says that it waits for: an approval, its turn."""
     _may_approve: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def run(self, seed: int, number: int) -> Outcome:
@@ -67,15 +70,17 @@ class Runner:
                           step=MISSED, run_id=handle.run_id)  # fmt: skip
         if not (self.strikes and self.case.step is Step.APPROVE):
             self._may_approve.set()
-        approving = asyncio.create_task(self._approve(handle))
+        attending = asyncio.create_task(self._attend(handle))
         try:
             outcome.step, control = await self._suffer()
             self._may_approve.set()
             if not await self._judging.closed(END_SECONDS):
                 outcome.violations = [f"it did not end within {END_SECONDS:.0f} s"]
+            if self.holder is not None:
+                outcome.violations += await self.holder.violations(END_SECONDS)
         finally:
-            approving.cancel()
-            await asyncio.gather(approving, return_exceptions=True)
+            attending.cancel()
+            await asyncio.gather(attending, return_exceptions=True)
         verdict = await self._judging.verdict(control)
         outcome.status, outcome.code = str(verdict.record.status), verdict.record.code
         outcome.measured, outcome.seconds = verdict.measured, round(time.monotonic() - began, 1)
@@ -93,7 +98,9 @@ class Runner:
         if self.victim is None:
             return MISSED
         now = self.world.log.now(self.victim.run_id)
-        return Step.APPROVE if self._waits and now == Step.PLAN else now or Step.PREFLIGHT
+        if now in {"", Step.PREFLIGHT, Step.PLAN} and self._standing is not None:
+            return self._standing
+        return now or Step.PREFLIGHT
 
     @property
     def _judging(self) -> Judge:
@@ -101,8 +108,10 @@ class Runner:
         return self.judge
 
     async def _start(self) -> RunHandle:
-        plan = await asyncio.to_thread(self.site.plan, self.case.story)
         before = await asyncio.to_thread(self.site.measure)
+        plan = await asyncio.to_thread(self.site.plan, self.case.story)
+        if self.case.step is Step.LANE:
+            self.holder = await Holder.begin(self.world, self.site, self.temporal, self.client)
         request = RunRequest(
             instruction="apply this patch to api", service="api", project=self.site.name,
             requested_by="olga", patch=plan.diff,
@@ -110,8 +119,9 @@ class Runner:
         handle = await self._started(request, f"mm:{uuid.uuid4()}")
         self.victim = Victim(handle.run_id, handle.workflow_id, self.site.name)
         self.judge = Judge(
-            self.world, self.site, self.temporal, self.client, before, plan.contents, self.victim
-        )
+            self.world, self.site, self.temporal, self.client, before, plan.contents, self.victim,
+            shared=self.holder is not None,
+        )  # fmt: skip
         return handle
 
     async def _started(self, request: RunRequest, workflow_id: str) -> RunHandle:
@@ -157,13 +167,13 @@ class Runner:
             await asyncio.sleep(0.03)
         return False
 
-    async def _approve(self, handle: RunHandle) -> None:
-        """Approve whatever waits, once that is allowed; a run may ask again after a drift."""
-        while self.site.protected:
+    async def _attend(self, handle: RunHandle) -> None:
+        """See what it waits for; approve, once that is allowed; a run may ask again after a drift."""
+        while self.site.protected or self.holder is not None:
             with suppress(OrchestratorError, TimeoutError):
                 record = await self.client.get(handle)
-                self._waits = record.status is RunStatus.AWAITING_APPROVAL
-                if self._waits and record.plan is not None:
+                self._standing = _WAITS.get(record.status)
+                if self._standing is Step.APPROVE and record.plan is not None:
                     await self._may_approve.wait()
                     await self.client.approve(handle, plan_digest=record.plan.digest, approver="ada")
             await asyncio.sleep(0.3)

@@ -44,6 +44,8 @@ class Judge:
     before: Measured
     contents: dict[str, bytes]
     victim: Victim
+    shared: bool = False
+    """Another run had its turn on the project meanwhile: the containers are as before, but others."""
 
     @property
     def expected(self) -> Expected:
@@ -63,7 +65,7 @@ class Judge:
 
     async def verdict(self, control: Control) -> Verdict:
         """Measure until everything fits or the patience is over; a real violation stays one."""
-        if not await self._settled():
+        if not await self.settled():
             return await self._judged(control, ["its journal is open and nobody works on it any more"])
         deadline = asyncio.get_running_loop().time() + PATIENCE_SECONDS
         while True:
@@ -87,7 +89,7 @@ class Judge:
         measured = "repaired" if not new else "as_before" if not old else "neither"
         settled = [_outcome(j) for j in journals(self.world.state, self.victim.run_id)]
         found = [*known, *oracle.judge_claims(record, measured, settled)]
-        if not settled and measured == "as_before":
+        if not settled and measured == "as_before" and not self.shared:
             found += oracle.untouched(self.before, now, control)
         if measured == "as_before" and self.victim.run_id in now.holds and None not in settled:
             found.append("the run was undone and still holds an image")
@@ -110,7 +112,7 @@ class Judge:
             found.append(f"after recover it is {again.measured}")
         return Verdict(verdict.record, "incomplete, recovered", [*found, *again.violations])
 
-    async def _settled(self) -> bool:
+    async def settled(self) -> bool:
         deadline = asyncio.get_running_loop().time() + SETTLE_SECONDS
         while asyncio.get_running_loop().time() < deadline:
             found = [_outcome(j) for j in journals(self.world.state, self.victim.run_id)]
