@@ -51,9 +51,11 @@ class Holder:
         victim = Victim(handle.run_id, handle.workflow_id, site.name)
         holder = Holder(world, handle, Judge(world, site, temporal, client, before, plan.contents, victim))
         deadline = time.monotonic() + HOLDS_SECONDS
-        while "patch" not in world.log.reached.get(handle.run_id, []):
+        while "build" not in world.log.reached.get(handle.run_id, []):
             world.log.follow()
-            assert time.monotonic() < deadline, f"{site.name}: the run that was to hold the lane never wrote"
+            assert time.monotonic() < deadline, (
+                f"{site.name}: the run that was to hold the lane never had written"
+            )
             await asyncio.sleep(0.03)
         return holder
 

@@ -113,6 +113,7 @@ class Judge:
         return Verdict(verdict.record, "incomplete, recovered", [*found, *again.violations])
 
     async def settled(self) -> bool:
+        """Wait until every journal of the run is settled, or the record says why one is not."""
         deadline = asyncio.get_running_loop().time() + SETTLE_SECONDS
         while asyncio.get_running_loop().time() < deadline:
             found = [_outcome(j) for j in journals(self.world.state, self.victim.run_id)]
