@@ -36,6 +36,8 @@ class Tally:
         """Append a round, durably."""
         self.place.mkdir(parents=True, exist_ok=True)
         with self.file.open("a", encoding="utf-8") as file:
+            if file.tell() and not self.file.read_bytes().endswith(b"\n"):
+                file.write("\n")  # after a line that a crash cut
             file.writelines(f"{outcome.model_dump_json()}\n" for outcome in outcomes)
             file.flush()
             os.fsync(file.fileno())
@@ -44,8 +46,8 @@ class Tally:
         """Every case so far; a line that a crash cut is left out."""
         if not self.file.exists():
             return []
-        lines = self.file.read_text(encoding="utf-8").splitlines(keepends=True)
-        return [Outcome.model_validate_json(line) for line in lines if line.endswith("\n")]
+        lines = self.file.read_text(encoding="utf-8").splitlines()
+        return [Outcome.model_validate_json(line) for line in lines if line.endswith("}")]
 
     def next_seed(self, first: int) -> int:
         """The first seed from ``first`` on that was not played yet."""
