@@ -5,9 +5,13 @@ BIN := .venv/bin
 PYTEST_WORKERS ?= 3
 PYTEST_ARGS ?=
 DEV_ARGS ?= --project-dir deploy/demo
+# make chaos N=500, again to add up; SEED: the first seed; REPLAY: play one seed's round again
+N ?= 200
+SEED ?= 1
+CHAOS_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test lint format dev demo lock clean
+.PHONY: help setup test chaos lint format dev demo lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -27,6 +31,9 @@ format: setup ## let ruff rewrite what it can
 
 test: lint ## lint, then every test, on the real engine and the real Temporal server
 	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadgroup $(PYTEST_ARGS)
+
+chaos: setup ## N random faults at random instants, on a Docker daemon of its own; adds up over calls
+	PYTHONPATH=$(CURDIR) $(BIN)/python -m tests.chaos --cases $(N) --seed $(SEED) $(if $(REPLAY),--replay $(REPLAY)) $(CHAOS_ARGS)
 
 dev: setup ## Temporal server, Web UI and worker on the demo project, until Ctrl-C
 	$(BIN)/mm-orchestrator dev $(DEV_ARGS)

@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable
+from contextlib import suppress
 from dataclasses import dataclass
+
+from temporalio.client import Client
+from temporalio.service import RPCError
 
 from tests.chaos.case import Case, Fault
 from tests.chaos.oracle import Control
@@ -63,28 +68,32 @@ async def run_command(world: World, *args: str) -> tuple[int, str]:
 
 
 async def _strike_one(world: World, fault: Fault, victim: Victim) -> None:
-    run = ("--workflow-id", victim.workflow_id)
-    guard = ("--workflow-id", f"mm.guard:{victim.run_id}")
-    lane = ("--workflow-id", f"mm.lane:{world.host}:{victim.project}")
-    why = ("--reason", "chaos")
+    client = await Client.connect(world.address)
+    run = client.get_workflow_handle(victim.workflow_id)
+    reset = ("workflow", "reset", "--workflow-id", victim.workflow_id, "--reason", "chaos", "--type")
     match fault:
         case Fault.CANCEL:
-            await temporal(world, "workflow", "cancel", *run)
+            await _sent(run.cancel())
         case Fault.TERMINATE:
-            await temporal(world, "workflow", "terminate", *run, *why)
+            await _sent(run.terminate("chaos"))
         case Fault.RESET_FIRST:
-            await temporal(world, "workflow", "reset", *run, "--type", "FirstWorkflowTask", *why)
+            await temporal(world, *reset, "FirstWorkflowTask")
         case Fault.RESET_LAST:
-            await temporal(world, "workflow", "reset", *run, "--type", "LastWorkflowTask", *why)
+            await temporal(world, *reset, "LastWorkflowTask")
         case Fault.TERMINATE_GUARD:
-            await asyncio.gather(
-                temporal(world, "workflow", "terminate", *run, *why),
-                temporal(world, "workflow", "terminate", *guard, *why),
-            )
+            guard = client.get_workflow_handle(f"mm.guard:{victim.run_id}")
+            await asyncio.gather(_sent(run.terminate("chaos")), _sent(guard.terminate("chaos")))
         case Fault.TERMINATE_LANE:
-            await temporal(world, "workflow", "terminate", *lane, *why)
+            lane = client.get_workflow_handle(f"mm.lane:{world.host}:{victim.project}")
+            await _sent(lane.terminate("chaos"))
         case _:
             raise AssertionError(f"{fault} strikes all, not one")
+
+
+async def _sent(request: Awaitable[None]) -> None:
+    """What has ended already, or does not exist yet, cannot be struck any more."""
+    with suppress(RPCError):
+        await request
 
 
 async def _kill_worker(world: World, away: float) -> None:
