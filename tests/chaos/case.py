@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from tests.chaos.stack import Story
@@ -93,11 +94,22 @@ def draw(seed: int, protected: tuple[bool, ...], possible: frozenset[Fault]) -> 
     dice = random.Random(seed)  # noqa: S311 - chance, not secrecy
     fault = dice.choice(sorted(possible))
     own = sorted(f for f in OWN if f in possible)
-    cases = []
-    for number, guarded in enumerate(protected):
-        kind = fault if fault.shared or number == 0 else dice.choice(own)
-        cases.append(draw_case(dice, kind, guarded=guarded))
-    return Round(seed, tuple(cases))
+    first = draw_case(dice, fault, guarded=protected[0])
+    if not fault.shared:
+        rest = [draw_case(dice, dice.choice(own), guarded=guarded) for guarded in protected[1:]]
+        return Round(seed, (first, *rest))
+    ahead = _until(
+        first.step
+    )  # the others start while the first is on its way: the fault finds them anywhere
+    others = [draw_case(dice, fault, guarded=guarded) for guarded in protected[1:]]
+    late = (replace(case, delay=round(dice.uniform(0, ahead), 3)) for case in others)
+    return Round(seed, (replace(first, delay=0.0), *late))
+
+
+def _until(step: Step) -> float:
+    """Seconds a run usually takes to come to this step."""
+    before = itertools.takewhile(lambda other: other is not step, Step)
+    return sum(_USUAL[other] for other in before if other not in {Step.LANE, Step.APPROVE})
 
 
 def draw_case(dice: random.Random, fault: Fault, *, guarded: bool) -> Case:
