@@ -1,7 +1,7 @@
 """Everything a run could change, measured with the operating system's and Docker's own words only.
 
-Mtime policy: not compared. A file that was written and put back has its content, mode and owner, and a
-new time; who builds incrementally by time sees one more change, which is safe.
+Mtime policy: a file that the run wrote and put back has its content, mode and owner, and a new time; who
+builds incrementally by time sees one more change, which is safe. Every other file keeps its time.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import docker
@@ -31,6 +31,8 @@ class FileFacts:
     mode: int
     uid: int
     gid: int
+    changed_ns: int = field(default=0, compare=False)
+    """Time of the last change of its content."""
 
 
 @dataclass(frozen=True)
@@ -114,7 +116,7 @@ def _files(directory: Path) -> dict[str, FileFacts]:
             content = str(path.readlink())
         elif path.is_file():
             content = hashlib.sha256(path.read_bytes()).hexdigest()
-        facts = FileFacts(content, status.st_mode, status.st_uid, status.st_gid)
+        facts = FileFacts(content, status.st_mode, status.st_uid, status.st_gid, status.st_mtime_ns)
         found[path.relative_to(directory).as_posix()] = facts
     return found
 

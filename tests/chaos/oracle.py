@@ -59,6 +59,7 @@ def repaired(before: Measured, now: Measured, expected: Expected, control: Contr
     """How ``now`` differs from the state after a successful repair; empty: it is repaired."""
     return [
         *_file_differences(_planned(before, expected), now.files),
+        *_new_times(before, now, expected),
         *_new_image(before, now, expected, control),
         *_neighbours(before, now, control),
         *_resources(before, now),
@@ -69,6 +70,7 @@ def as_before(before: Measured, now: Measured, expected: Expected, control: Cont
     """How ``now`` differs from ``before``; empty: everything is as it was."""
     return [
         *_file_differences(before.files, now.files),
+        *_new_times(before, now, expected),
         *_old_target(before, now, expected, control),
         *_neighbours(before, now, control),
         *_resources(before, now),
@@ -137,6 +139,15 @@ def _file_differences(wanted: dict[str, FileFacts], now: dict[str, FileFacts]) -
             yield f"{kind} {path} is left"
         elif wanted[path] != now[path]:
             yield f"file {path} is {now[path]}, wanted {wanted[path]}"
+
+
+def _new_times(before: Measured, now: Measured, expected: Expected) -> Iterator[str]:
+    """Of files that are not the plan's; a directory's time moves with any file in it."""
+    for path, old in before.files.items():
+        new = now.files.get(path)
+        touched = not old.sha256 or path in expected.contents
+        if new is not None and not touched and new.changed_ns != old.changed_ns:
+            yield f"file {path} was written, which is not in the plan"
 
 
 def _names(containers: tuple[ContainerFacts, ...]) -> list[str]:

@@ -21,7 +21,7 @@ STORE = ContainerFacts("c2", "p-store-1", "store", "sha256:base", "hash", "runni
 SIDE = replace(STORE, id="c3", name="p-side-1", service="side")
 FILE = FileFacts("before", 0o100640, 0, 0)
 BEFORE = Measured(
-    files={"api": FileFacts("", 0o40755, 0, 0), "api/one.conf": FILE},
+    files={"api": FileFacts("", 0o40755, 0, 0), "api/one.conf": FILE, "notes.txt": FILE},
     containers=(API, SIDE, STORE),
     reference=OLD,
     images=frozenset({OLD}),
@@ -50,6 +50,7 @@ UNDONE_BADLY = {
     "content": replace(BEFORE, files=PLANNED),
     "mode": replace(BEFORE, files=BEFORE.files | {"api/one.conf": replace(FILE, mode=0o100644)}),
     "owner": replace(BEFORE, files=BEFORE.files | {"api/one.conf": replace(FILE, uid=1)}),
+    "other file written": replace(BEFORE, files=BEFORE.files | {"notes.txt": replace(FILE, changed_ns=1)}),
     "missing file": replace(BEFORE, files={"api": BEFORE.files["api"]}),
     "temporary file": replace(BEFORE, files=BEFORE.files | {"api/.one.conf.x.tmp": FILE}),
     "new image runs": with_containers(BEFORE, replace(API, image=NEW), SIDE, STORE),
