@@ -19,6 +19,8 @@ _HUNK = re.compile(r"@@ -([0-9]{1,9})(?:,([0-9]{1,9}))? \+([0-9]{1,9})(?:,([0-9]
 _EXTENDED = re.compile(
     r"index [0-9a-f]+\.\.[0-9a-f]+( 100644| 100755| 100664)?|new file mode (100644|100664)"
 )
+_EPOCH = ("1969-12-31 ", "1970-01-01 ")
+"""How ``diff -N`` dates a file that is absent, whatever its name says; git then creates or deletes it."""
 _NO_NEWLINE = "\\ No newline at end of file"
 _NEW_FILE = "new file mode "
 _GIT = "diff --git "
@@ -80,7 +82,9 @@ class _Reader:
 
     def __init__(self, diff: str) -> None:
         lines = diff.split("\n")
-        self.lines = lines[:-1] if lines[-1] == "" else lines
+        self.cut = lines[-1] != ""
+        """The last line has no end."""
+        self.lines = lines if self.cut else lines[:-1]
         self.at = 0
         self.delta = 0
         """By how many lines the new file is ahead of the old one so far."""
@@ -149,7 +153,10 @@ class _Reader:
         if not line.startswith(prefix):
             raise self.wrong(f"is no {prefix}header", -1)
         self.refuse_unseen(line)
-        return line.removeprefix(prefix).partition("\t")[0]
+        name, _, date = line.removeprefix(prefix).partition("\t")
+        if date.startswith(_EPOCH):
+            raise self.wrong(f"says by the date of {name} that there is no such file", -1)
+        return name
 
     def hunk(self) -> None:
         match = _HUNK.fullmatch(self.take())
@@ -182,6 +189,8 @@ class _Reader:
             raise self.wrong("is no line of a hunk: it is shorter than its header says")
         if marks and (not before or before.startswith("\\")):
             raise self.wrong("marks no line")
+        if self.cut and not marks and self.at == len(self.lines) - 1:
+            raise self.wrong("has no end: the diff was cut")
         self.at += 1
         return line
 
