@@ -227,11 +227,11 @@ def _unpinned(edited: EditedFiles) -> list[str]:
     """A bare name in a file whose other lines are all pinned is said aloud: the next build may differ."""
     warnings = []
     for path, (before, after) in edited.changed().items():
-        old = [
+        old = {
             line
             for line in (before or b"").splitlines()
             if line.strip() and not line.lstrip().startswith(b"#")
-        ]
+        }
         new = [line for line in after.splitlines() if line not in old and line.strip()]
         pinned = old and all(b"==" in line for line in old)
         if path.endswith(".txt") and pinned and any(b"==" not in line for line in new):

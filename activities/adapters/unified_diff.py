@@ -17,6 +17,10 @@ from workflows.errors import OrchestratorError
 
 _NO_NEWLINE = "\\ No newline at end of file"
 _DEV_NULL = "/dev/null"
+_CONTEXT = 3
+_WHOLE_LINES = 2_000
+"""Up to here a file is compared as a whole."""
+_COMPARED_LINES = 20_000
 _PLAIN_MODES = {None, "100644", "100755", "100664"}
 
 
@@ -47,7 +51,8 @@ def make_diff(path: str, before: bytes | None, after: bytes) -> str:
     """A git-style diff of one file; empty where nothing changes. ``before`` None: a new file.
 
     Raises:
-        OrchestratorError: ``diff_invalid`` where a text is not UTF-8 or the name cannot be written plainly.
+        OrchestratorError: ``diff_invalid`` where a text is not UTF-8 or the name cannot be written plainly;
+            ``diff_too_large`` where the changes lie so far apart that comparing would take minutes.
     """
     if before == after:
         return ""
@@ -57,7 +62,7 @@ def make_diff(path: str, before: bytes | None, after: bytes) -> str:
     source = _DEV_NULL if before is None else f"a/{path}"
     tab = "\t" if " " in path else ""  # ends a name with spaces, as git does
     header = f"diff --git a/{path} b/{path}\n" + ("new file mode 100644\n" if before is None else "")
-    body = list(difflib.unified_diff(old, new, "", "", n=3))[2:]
+    body = list(_hunks(path, old, new))
     if not body:
         return header
     names = f"--- {source}{tab if before is not None else ''}\n+++ b/{path}{tab}\n"
@@ -158,6 +163,37 @@ def _hunk_edit(hunk: Hunk) -> HunkEdit:
             side.append(line.value.encode())
     # a hunk without old lines names the line it comes after, any other the line it begins with
     return HunkEdit(hunk.source_start - (1 if hunk.source_length else 0), tuple(old), tuple(new))
+
+
+def _hunks(path: str, old: list[str], new: list[str]) -> Iterator[str]:
+    """difflib's hunks; its time grows with the square, so a large file's common ends stay out."""
+    start, end = _common_ends(old, new) if max(len(old), len(new)) > _WHOLE_LINES else (0, 0)
+    old, new = old[start : len(old) - end], new[start : len(new) - end]
+    if max(len(old), len(new)) > _COMPARED_LINES:
+        detail = f"the changes of {path} lie over {_COMPARED_LINES} lines apart"
+        raise OrchestratorError("diff_too_large", detail=detail)
+    for line in list(difflib.unified_diff(old, new, "", "", n=_CONTEXT))[2:]:
+        yield _moved(line, start) if start and line.startswith("@@ ") else line
+
+
+def _common_ends(old: list[str], new: list[str]) -> tuple[int, int]:
+    """Lines at the start and at the end that need no comparing: all equal ones but the context."""
+    least = min(len(old), len(new))
+    start = next((n for n in range(least) if old[n] != new[n]), least)
+    rest = least - start
+    end = next((n for n in range(rest) if old[-1 - n] != new[-1 - n]), rest)
+    return max(0, start - _CONTEXT), max(0, end - _CONTEXT)
+
+
+def _moved(header: str, lines: int) -> str:
+    """A hunk header of the middle, numbered as in the whole file."""
+    old, new = header.split()[1:3]
+    moved = (
+        ",".join([f"{side[0]}{int(first) + lines}", *count])
+        for side in (old, new)
+        for first, *count in [side[1:].split(",")]
+    )
+    return f"@@ {' '.join(moved)} @@\n"
 
 
 def _text_lines(path: str, content: bytes) -> list[str]:

@@ -1,6 +1,7 @@
 """Diffs round-trip byte for byte, and hostile ones are refused (I1, SPEC FR-004)."""
 
 import subprocess
+import time
 from contextlib import suppress
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from activities.adapters import unified_diff
 from activities.adapters.unified_diff import apply, make_diff, parse
 from workflows.errors import OrchestratorError
 
@@ -181,3 +183,38 @@ def test_a_new_file_must_be_new_and_an_edit_must_find_its_file() -> None:
         apply(b"", created)
     with pytest.raises(OrchestratorError, match="does not exist"):
         apply(None, edited)
+
+
+@pytest.mark.parametrize("changed", [(0,), (150_000,), (299_999,), (100_000, 100_500, 110_000)])
+def test_a_large_file_is_compared_in_no_time(tmp_path: Path, changed: tuple[int, ...]) -> None:
+    """Three hundred thousand lines, many alike: the diff is exact, and git reads it the same way."""
+    old = [b"%d\n" % (n % 3_000) for n in range(300_000)]
+    new = [b"new\n" + line if n in changed else line for n, line in enumerate(old)]
+    before, after = b"".join(old), b"".join(new)
+    begun = time.process_time()
+    diff = make_diff("f", before, after)
+    (patch,) = parse(diff)
+    assert apply(before, patch) == after
+    assert time.process_time() - begun < 5.0
+    assert patch.added == len(changed)
+    (tmp_path / "f").write_bytes(before)
+    subprocess.run(["git", "apply", "-"], input=diff.encode(), cwd=tmp_path, check=True)
+    assert (tmp_path / "f").read_bytes() == after
+
+
+@given(TEXT, TEXT)
+def test_common_ends_change_nothing(before: bytes, after: bytes) -> None:
+    """Left out of the comparison, as in a large file, they give a diff that applies as exactly."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(unified_diff, "_WHOLE_LINES", 0)
+        before, after = b"a\nb\n" * 4 + before + b"c\n" * 5, b"a\nb\n" * 4 + after + b"c\n" * 5
+        if before != after:
+            (read,) = parse(make_diff("f", before, after))
+            assert apply(before, read) == after
+
+
+def test_changes_far_apart_in_a_large_file_are_too_large() -> None:
+    """Comparing would take minutes; no plan changes both ends of such a file."""
+    lines = [b"%d\n" % (n % 3_000) for n in range(300_000)]
+    with pytest.raises(OrchestratorError, match="diff_too_large"):
+        make_diff("f", b"".join(lines), b"".join([b"a\n", *lines, b"z\n"]))
