@@ -122,8 +122,7 @@ class _Reader:
             self.refuse_operations(line)
             if not _EXTENDED.fullmatch(line):
                 raise self.wrong(f"is no header that an edit or a new plain file has: {line[:60]!r}")
-            creates = creates or line.startswith(_NEW_FILE)
-            self.at += 1
+            creates = self.take().startswith(_NEW_FILE) or creates
         if line is not None and line.startswith("--- "):
             self.names((f"a/{path}" if not creates else "/dev/null", f"b/{path}", path))
         elif not creates:
@@ -189,16 +188,16 @@ class _Reader:
             raise self.wrong("is no line of a hunk: it is shorter than its header says")
         if marks and (not before or before.startswith("\\")):
             raise self.wrong("marks no line")
-        if self.cut and not marks and self.at == len(self.lines) - 1:
-            raise self.wrong("has no end: the diff was cut")
-        self.at += 1
-        return line
+        return self.take()
 
     def peek(self, ahead: int = 0) -> str | None:
         place = self.at + ahead
         return self.lines[place] if place < len(self.lines) else None
 
     def take(self) -> str:
+        """The next line of a change; git, too, calls one without its end corrupt."""
+        if self.cut and self.at == len(self.lines) - 1:
+            raise self.wrong("has no end: the diff was cut")
         line = self.peek() or ""
         self.at += 1
         return line
