@@ -17,7 +17,11 @@ _PYTHON_MANIFESTS = (
     "Pipfile*",
 )  # fmt: skip
 _NODE_MANIFESTS = ("package.json", "package-lock.json", "yarn.lock", "pnpm-lock.yaml")
-_SYSTEM_PYTHON = ("/usr/local/lib/python3*/site-packages", "/usr/lib/python3*/dist-packages")
+_SYSTEM_PYTHON = (
+    "/usr/local/lib/python3*/site-packages",
+    "/usr/local/lib/python3*/dist-packages",  # where Debian's own Python lets pip install
+    "/usr/lib/python3*/dist-packages",
+)
 
 
 @dataclass(frozen=True)

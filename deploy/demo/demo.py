@@ -85,6 +85,15 @@ class Demo:
             raise DemoFailed(f"docker compose {' '.join(arguments)}: {done.stderr.strip()[-2000:]}")
         return done.stdout
 
+    def release_previous_images(self) -> None:
+        """A success keeps the image it replaced; here nobody will want it back."""
+        label = f"label=io.moonmind.orchestrator.project={PROJECT}"
+        form = '{{.ID}} {{.Label "io.moonmind.orchestrator.run"}}'
+        held = run("docker", "ps", "--all", "--filter", label, "--format", form, cwd=self.project).stdout
+        for holder, run_id in (line.split() for line in held.splitlines()):
+            run("docker", "rm", "--force", holder, cwd=self.project)
+            run("docker", "rmi", f"mm-orchestrator/held:{run_id}", cwd=self.project)
+
     def container(self, service: str) -> dict[str, object]:
         """Id, start time, image and health of a service's container."""
         container_id = self.compose("ps", "--all", "--quiet", service).split()[0]
@@ -210,6 +219,7 @@ def staged() -> Iterator[Demo]:
             yield demo
         finally:
             demo.compose("down", "--volumes", "--remove-orphans", "--rmi", "local", "--timeout", "3")
+            demo.release_previous_images()
 
 
 def main() -> int:

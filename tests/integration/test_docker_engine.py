@@ -248,6 +248,13 @@ async def test_a_held_image_cannot_be_removed_until_it_is_let_go(
     assert await engine.image_id(orphan_image) is None
 
 
+async def test_the_daemon_has_a_mark_that_stays_while_it_runs(engine: DockerEngine):
+    """The same at each question; what a restart does to it is seen on a daemon of the tests' own."""
+    mark = await engine.daemon_mark()
+    assert mark
+    assert await engine.daemon_mark() == mark
+
+
 async def test_an_image_that_is_gone_cannot_be_held(engine: DockerEngine):
     """It is said, not raised: the run goes on and warns."""
     gone = "sha256:" + "0" * 64

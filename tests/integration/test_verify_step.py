@@ -55,7 +55,7 @@ async def test_an_endpoint_that_never_gets_ready_times_out(host: HostFactory):
     assert "503, wanted 200" in verified.failure.message
     assert 1.5 <= verified.duration_seconds < 5
     log = await on.text(verified.artifacts, "verify.log")
-    assert log.count("503, wanted 200") > 10
+    assert log.count("503, wanted 200") > 3  # dozens, where the machine is not busy
     assert "s3cr3t-canary-77" not in log
 
 
