@@ -13,13 +13,14 @@ from activities.adapters.config_hashes import deployed_config_hash
 from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.docker_permissions import check_permitted
 from activities.adapters.holds import HoldStore
+from activities.adapters.image_users import image_users
 from activities.adapters.journal import JournalStore
 from activities.adapters.journal_history import runs_begun
 from activities.adapters.policy_file import PolicySource
 from activities.checks.calling import compose_call, same_place
 from activities.checks.fitness import cautions, refuse_shared_namespace, refuse_unfit
 from activities.checks.gate import approval_gate, run_limits, unknown_fields
-from activities.checks.permitting import permitted_now, widened
+from activities.checks.permitting import permitted_now
 from activities.checks.surroundings import (
     check_directories,
     in_order,
@@ -72,7 +73,10 @@ class Preflight:
         grant = granted(policy, job.project, service.name, rules, self.journals.now())
         untimely = await asyncio.to_thread(self._permitted, job, service.name, grant.permission)
         target, snapshot = await self._measure(call, service, rules)
-        target = widened(target, grant)
+        builds = intent.kind is not IntentKind.RESTART
+        sharing = image_users(model, service.name) if builds else ()
+        allow = (*target.allow, *grant.widened)
+        target = target.model_copy(update={"allow": allow, "shares_image_with": sharing})
         warnings = await self._check(service, intent.kind, target, snapshot)
         return ports.PreflightResult(
             target=target,

@@ -46,8 +46,8 @@ def default_allow_list(context: str, dockerfile: str) -> tuple[str, ...]:
         context: build context relative to the workspace, ``""`` or ``"."`` for the workspace itself.
         dockerfile: the Dockerfile relative to the workspace.
     """
-    prefix = "" if context in {"", "."} else f"{escaped(context)}/"
-    return (escaped(dockerfile), *(f"{prefix}**/{name}" for name in DEFAULT_MANIFESTS))
+    prefix = "" if context in {"", "."} else f"{_escape(context)}/"
+    return (_escape(dockerfile), *(f"{prefix}**/{name}" for name in DEFAULT_MANIFESTS))
 
 
 def allowed(path: str, patterns: Iterable[str]) -> bool:
@@ -104,8 +104,7 @@ def _folded(name: str) -> str:
     return unicodedata.normalize("NFKC", seen.casefold()).rstrip(". ")
 
 
-def escaped(path: str) -> str:
-    """The pattern that matches exactly this path."""
+def _escape(path: str) -> str:
     return re.sub(r"([*?\[])", r"[\1]", path)
 
 

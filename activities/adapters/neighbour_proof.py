@@ -20,9 +20,12 @@ class NeighbourProver:
     async def measure(self, target: Target) -> tuple[tuple[ContainerState, ...], tuple[str, ...]]:
         """Neighbours now, and the services that a plain ``up`` would change now; both for the journal.
 
-        The neighbours last: one that crashes by itself while the dry run looks is then known as such.
+        The neighbours last: one that crashes by itself while the dry run looks is then known as such. Not
+        counted are services of the target's own image: a new image is news for them by design, which the
+        run says and, where policy wants it, somebody approved.
         """
-        dry_run = tuple(sorted(await self.compose.dry_run_changes(target.project)))
+        changes = await self.compose.dry_run_changes(target.project)
+        dry_run = tuple(sorted(changes - set(target.shares_image_with)))
         return await self.engine.neighbours(target), dry_run
 
     async def prove(self, journal: Journal) -> NeighbourProof:

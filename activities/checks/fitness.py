@@ -58,6 +58,11 @@ def cautions(service: ComposeService, target: Target) -> tuple[str, ...]:
             f"{service.name} has develop.watch: a running `docker compose watch` may rebuild it "
             "during the run"
         )
+    if target.shares_image_with:
+        found.append(
+            f"{', '.join(target.shares_image_with)} runs the image of {service.name} too: the next plain "
+            "`docker compose up` recreates it from what this run builds"
+        )
     if target.build is not None and not target.allow:
         found.append(
             f"the build context {target.build.context} is outside the workspace {target.workspace}: "

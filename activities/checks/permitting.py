@@ -1,4 +1,4 @@
-"""May this service be changed now, how often, and where: the policy's limits and passing exceptions."""
+"""May this service be changed now, and once more today? (SPEC FR-009)"""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -7,8 +7,6 @@ from workflows.budget import require_budget
 from workflows.errors import OrchestratorError
 from workflows.maintenance import require_open
 from workflows.models.policy_rules import Permission
-from workflows.models.target import Target
-from workflows.overrides import Granted
 
 
 def permitted_now(
@@ -27,8 +25,3 @@ def permitted_now(
             raise
         return (f"the plan could not be carried out now: {error.message}",)
     return ()
-
-
-def widened(target: Target, granted: Granted) -> Target:
-    """The target with the exceptions' files; what no policy can allow stays forbidden (I1)."""
-    return target.model_copy(update={"allow": (*target.allow, *granted.widened)})

@@ -11,7 +11,7 @@ from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.journal import JournalStore
 from activities.manifests.editors import is_dockerfile
 from activities.risks.dockerfile_changes import base_image_changes, changes_beyond_packages
-from activities.risks.sharing import image_users, manifest_users
+from activities.risks.sharing import manifest_users
 from activities.risks.undeployed import newer_files
 from activities.risks.unknown_packages import Changed, text_of, unknown_packages
 from workflows.models.plan import ActionPlan, BuildStep, GeneratedBy
@@ -19,8 +19,6 @@ from workflows.models.policy_rules import RiskRule
 from workflows.models.target import Target
 from workflows.ports import PlanInput
 from workflows.risk import RiskFacts, risks
-
-_NEED_MODEL = {RiskRule.SHARED_IMAGE, RiskRule.SHARED_MANIFEST}
 
 
 @dataclass(frozen=True)
@@ -41,14 +39,15 @@ class RiskGatherer:
         if not rules:
             return ()
         builds = any(isinstance(step, BuildStep) and step.build for step in plan.steps)
-        model = await self.compose.model(target.project) if rules & _NEED_MODEL else None
+        shared = RiskRule.SHARED_MANIFEST in rules
+        model = await self.compose.model(target.project) if shared else None
         newer = await self._undeployed(job) if builds and RiskRule.UNDEPLOYED_CHANGES in rules else ()
         facts = RiskFacts(
             unknown_packages=unknown_packages(changed),
             base_images=tuple(_base_images(changed, target)),
             beyond_packages=tuple(_beyond(changed, target)),
             image=target.image,
-            image_users=image_users(model, target) if builds and model else (),
+            image_users=target.shares_image_with if builds else (),
             manifest_users=await asyncio.to_thread(_manifest_users, model, target, tuple(changed)),
             undeployed=newer,
             by_llm=plan.generated_by is GeneratedBy.LLM,

@@ -1,27 +1,13 @@
-"""Who else in the project runs the image, or is built from the files, that a plan changes."""
+"""Who else in the project is built from the files that a plan changes."""
 
 import os
 from collections.abc import Iterable
 from pathlib import Path
 
 from activities.adapters.compose_model import ComposeModel, ComposeService
-from activities.adapters.docker_images import split_reference
 from activities.diagnosis.source_tree import docker_glob, ignore_rules, is_ignored, read_text
 from activities.manifests import dockerfile
 from workflows.models.target import Target
-
-
-def image_users(model: ComposeModel, target: Target) -> tuple[str, ...]:
-    """Other services that run, or build, an image of one of the target's names; sorted."""
-    own = model.services.get(target.service)
-    names = _names(target.image, *(own.build_tags if own else ()))
-    return tuple(
-        sorted(
-            other.name
-            for other in model.services.values()
-            if other.name != target.service and names & _names(other.image, *other.build_tags)
-        )
-    )
 
 
 def manifest_users(model: ComposeModel, target: Target, paths: Iterable[str]) -> dict[str, tuple[str, ...]]:
@@ -42,10 +28,6 @@ def ignore_file(context: Path, recipe: Path) -> Path:
     """Which ``.dockerignore`` counts: the one beside a Dockerfile, named after it, before the context's."""
     own = recipe.with_name(f"{recipe.name}.dockerignore")
     return own if own.is_file() else context / ".dockerignore"
-
-
-def _names(*references: str) -> set[tuple[str, str]]:
-    return {split_reference(reference) for reference in references}
 
 
 def _is_built_from(service: ComposeService, file: Path) -> bool:

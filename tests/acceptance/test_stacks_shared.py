@@ -136,6 +136,9 @@ def test_a_shared_image_is_repaired_after_an_approval_and_the_sibling_stays(
         assert "is also run by worker" in " ".join(shown.stdout.split())
         record = approve_and_follow(operator, run.run_id)
     assert record.status is RunStatus.SUCCEEDED
+    assert record.neighbours is not None
+    assert record.neighbours.untouched
+    assert any("worker runs the image of api too" in warning for warning in record.warnings)
     assert shop.fingerprints(without="api") == neighbours
     assert shop.container("api").attrs["State"]["Health"]["Status"] == "healthy"
 
@@ -168,13 +171,13 @@ def test_a_dockerfile_inside_the_compose_file_is_declined(
     lines = "\n".join(f"        {line}" for line in DOCKERFILE.splitlines())
     inline = f"build:\n      context: ./api\n      dockerfile_inline: |\n{lines}"
     files = {"compose.yaml": compose_file(web_block("api")).replace("build: ./api", inline)}
-    shop = compose_project(files | web_service("api", "humanize"))
+    shop = compose_project(files | web_service("api"))
     shop.up()
     before = stand(shop)
 
-    record = check_refused(
-        operator.run_local(shop.directory, REPAIR), "dockerfile_inline", before, stand(shop)
-    )
+    ran = operator.run_local(shop.directory, "rebuild api")
+
+    record = check_refused(ran, "dockerfile_inline", before, stand(shop))
 
     assert record.failure is not None
     assert "file of its own" in record.failure.remedy

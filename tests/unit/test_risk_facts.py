@@ -11,9 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from activities.adapters.compose_model import ComposeModel, ComposeService
+from activities.adapters.image_users import image_users
 from activities.manifests import dockerfile
 from activities.risks.dockerfile_changes import base_image_changes, changes_beyond_packages
-from activities.risks.sharing import image_users, manifest_users
+from activities.risks.sharing import manifest_users
 from activities.risks.undeployed import newer_files
 from activities.risks.unknown_packages import unknown_packages
 from workflows.models.target import BuildSpec, ComposeProject, Target
@@ -169,10 +170,10 @@ SHARED_IMAGES = [
 
 
 @pytest.mark.parametrize(("facts", "shared"), SHARED_IMAGES)
-def test_other_services_of_the_image(tmp_path: Path, facts: dict[str, Any], shared: bool) -> None:
+def test_other_services_of_the_image(facts: dict[str, Any], shared: bool) -> None:
     """By reference, with or without the default tag, and by the tags of a build."""
     model = _model(_service("api", build_tags=("acme/api:2",)), _service("worker", **facts))
-    assert image_users(model, _target(tmp_path)) == (("worker",) if shared else ())
+    assert image_users(model, "api") == (("worker",) if shared else ())
 
 
 COPIES = [
