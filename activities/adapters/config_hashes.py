@@ -40,19 +40,17 @@ def joined_services(resolved: str, service: str) -> tuple[str, ...]:
 
 
 def with_containers(resolved: str, service: str, ids: Mapping[str, str]) -> str:
-    """The resolved model with container ids where Compose puts them; as it is where it names none."""
+    """The resolved model with container ids where Compose puts them, without modes such as ``:ro``."""
     model = json.loads(resolved)
     one = model["services"].get(service, {})
-    if not ids:
-        return resolved
     for key in _NAMESPACES:
         name = str(one.get(key) or "").removeprefix(_SERVICE)
         if name in ids and one[key].startswith(_SERVICE):
             one[key] = _CONTAINER + ids[name]
     if "volumes_from" in one:
-        one["volumes_from"] = [_with_id(str(entry), ids) for entry in one["volumes_from"]]
+        one["volumes_from"] = [_container_of(str(entry), ids) for entry in one["volumes_from"]]
         # Compose insists that each name is a service's; the hash of this service does not cover that one
-        model["services"] |= {ids[name]: model["services"][name] for name in ids}
+        model["services"] = {name: {"image": "none"} for name in one["volumes_from"]} | model["services"]
     return json.dumps(model)
 
 
@@ -66,6 +64,6 @@ def _joined(one: Mapping[str, Any]) -> Iterator[str]:
             yield str(entry).partition(":")[0]
 
 
-def _with_id(entry: str, ids: Mapping[str, str]) -> str:
-    name, colon, mode = entry.partition(":")
-    return f"{ids[name]}{colon}{mode}" if name in ids else entry
+def _container_of(entry: str, ids: Mapping[str, str]) -> str:
+    name = entry.removeprefix(_CONTAINER).partition(":")[0]
+    return name if entry.startswith(_CONTAINER) else ids.get(name, name)
