@@ -9,6 +9,7 @@ from pathlib import Path
 
 from activities.adapters.artifact_store import ArtifactStore
 from activities.adapters.git_diff import GitDiff
+from activities.adapters.holds import HoldStore
 from activities.adapters.journal import JournalStore
 from activities.adapters.redaction import Redactor
 from activities.adapters.replacing import MAX_FILE_BYTES
@@ -130,7 +131,8 @@ class Steps:
         artifacts = ArtifactStore.in_state_dir(state)
         self.plan_step = Plan(journals, plans, artifacts, quiet)  # type: ignore[arg-type]
         self.patch_step = Patch(
-            journals, plans, quiet, quiet, quiet, artifacts, quiet, GitDiff(os.environ)  # type: ignore[arg-type]
+            journals, plans, quiet, quiet, quiet, artifacts, quiet, GitDiff(os.environ),  # type: ignore[arg-type]
+            HoldStore(journals.state),
         )  # fmt: skip
 
     def target(self, allow: tuple[str, ...]) -> Target:

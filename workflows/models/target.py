@@ -38,8 +38,8 @@ class Target(Model):
     """Globs relative to the workspace: ``*`` stays inside a path segment, ``**`` crosses them."""
     forbidden: tuple[str, ...] = ()
     """Absolute paths that no policy can allow, with all below them: the policy file, the state directory."""
-    shares_image_with: tuple[str, ...] = ()
-    """Other services of the image: a plain ``up`` after the run recreates them too, which is no surprise."""
     scale: int = 1
     """Replicas measured (or configured, where no container exists)."""
     config_hash: str = ""
+    shares_image_with: tuple[str, ...] = ()
+    """Other services of the image: a plain ``up`` after the run recreates them too, which is no surprise."""
