@@ -25,7 +25,7 @@ class NeighbourProver:
         run says and, where policy wants it, somebody approved.
         """
         changes = await self.compose.dry_run_changes(target.project)
-        dry_run = tuple(sorted(changes - set(target.shares_image_with)))
+        dry_run = tuple(sorted(set(changes) - set(target.shares_image_with)))
         return await self.engine.neighbours(target), dry_run
 
     async def prove(self, journal: Journal) -> NeighbourProof:

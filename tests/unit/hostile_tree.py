@@ -16,6 +16,7 @@ from activities.adapters.replacing import MAX_FILE_BYTES
 from activities.adapters.state_dir import PlanStore, StateDir
 from activities.patch import Patch
 from activities.plan import Plan
+from activities.risks.gathering import RiskGatherer
 from workflows.models.policy import Limits
 from workflows.models.request import Intent, IntentKind
 from workflows.models.snapshot import ServiceSnapshot
@@ -39,6 +40,10 @@ class NoDocker:
     async def redactor(self, target: Target) -> Redactor:
         """Nothing is secret."""
         return Redactor(())
+
+    async def daemon_mark(self) -> str:
+        """The daemon is always the same."""
+        return ""
 
     async def _nothing(self, *_: object) -> tuple[str, ...]:
         return ()
@@ -129,7 +134,7 @@ class Steps:
         state, quiet = StateDir(self.state_root), NoDocker()
         journals, plans = JournalStore(state, lock_timeout_seconds=5.0), PlanStore(state)
         artifacts = ArtifactStore.in_state_dir(state)
-        self.plan_step = Plan(journals, plans, artifacts, quiet)  # type: ignore[arg-type]
+        self.plan_step = Plan(journals, plans, artifacts, quiet, RiskGatherer(quiet, quiet, journals))  # type: ignore[arg-type]
         self.patch_step = Patch(
             journals, plans, quiet, quiet, quiet, artifacts, quiet, GitDiff(os.environ),  # type: ignore[arg-type]
             HoldStore(journals.state),
