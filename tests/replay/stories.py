@@ -102,6 +102,15 @@ _TWO_CAUSES = [_usual("analyze"), ports.AnalyzeResult(healthy=False, findings=(f
 _INCOMPLETE = ports.RollbackResult(outcome=RollbackOutcome(complete=False, mismatches=("image",)))
 _BUILD_FAILED = OrchestratorError("build_failed", service="api", detail="pg_config not found")
 
+
+def _risky() -> ScriptedHost:
+    """Unprotected, and every plan has a risk."""
+    host = ScriptedHost(gate=GATE.model_copy(update={"protected": False}))
+    usual = host.answers["plan"]
+    host.answers["plan"] = lambda job: usual(job).model_copy(update={"risks": ("llm: proposed by a model",)})
+    return host
+
+
 STORIES: dict[str, tuple[Callable[[], ScriptedHost], Tell]] = {
     "succeeded": (_host, _plain),
     "nothing_to_repair": (
@@ -133,6 +142,7 @@ STORIES: dict[str, tuple[Callable[[], ScriptedHost], Tell]] = {
         _approved_twice,
     ),
     "approved_by_token": (lambda: _host(protected=True), _approved_by_token),
+    "approved_for_a_risk": (_risky, _approved),
     "rejected": (lambda: _host(protected=True), _rejected),
     "approval_expired": (lambda: _host(protected=True), _expired),
     "cancelled_in_build": (_host, _cancelled),

@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 
 from activities.adapters.compose_model import ComposeModel, ComposeService
-from activities.checks.fitness import cautions, refuse_unfit
+from activities.checks.fitness import cautions, refuse_shared_namespace, refuse_unfit
 from activities.checks.gate import approval_gate, run_limits, unknown_fields
+from activities.checks.permitting import permitted_now
 from activities.checks.targeting import buildable, find_service, make_target
 from workflows.allow_list import allowed
 from workflows.errors import OrchestratorError
 from workflows.models.policy import ApprovalPolicy, Limits, Policy, ProjectPolicy, ServicePolicy
+from workflows.models.policy_rules import MaintenanceWindow, Permission
 from workflows.models.request import IntentKind, RunRequest
 from workflows.models.snapshot import ServiceSnapshot
 from workflows.models.target import ComposeProject
@@ -213,3 +215,45 @@ class TestGate:
             "unknown field 'a' was ignored",
             "unknown field 'colour' was ignored",
         )
+
+
+NAMESPACES = [
+    ({}, False),
+    ({"network_mode": "service:api"}, True),
+    ({"ipc": "service:api"}, True),
+    ({"pid": "service:api"}, True),
+    ({"network_mode": "container:shop-api-1"}, True),
+    ({"network_mode": "container:other"}, False),
+    ({"network_mode": "service:apis"}, False),
+    ({"network_mode": "host"}, False),
+]
+
+
+@pytest.mark.parametrize(("facts", "refused"), NAMESPACES)
+def test_a_service_in_whose_namespaces_another_lives(facts: dict[str, str], refused: bool) -> None:
+    """The other one is named, with what to type for both."""
+    side = ComposeService.model_validate({"name": "side", "image": "x", **facts})
+    api = ComposeService(name="api", image="y", network_mode="service:side")
+    model = ComposeModel(name="shop", services={"api": api, "side": side})
+    if not refused:
+        refuse_shared_namespace(model, api)
+        return
+    with pytest.raises(OrchestratorError) as caught:
+        refuse_shared_namespace(model, api)
+    assert caught.value.code == "shared_namespace"
+    assert caught.value.remedy.endswith("docker compose up -d --build api side")
+
+
+def test_a_plan_is_possible_when_a_change_is_not() -> None:
+    """A run that only plans is told what would have stopped it."""
+    now = datetime(2026, 3, 2, 12, tzinfo=UTC)
+    window = MaintenanceWindow(start="22:00", end="23:00")
+    for permission, begun, code in (
+        (Permission(windows=(window,)), (), "outside_maintenance_window"),
+        (Permission(repairs_per_day=1), (now,), "circuit_open"),
+    ):
+        (told,) = permitted_now(permission, begun, now, "api", plan_only=True)
+        assert told.startswith("the plan could not be carried out now: ")
+        with pytest.raises(OrchestratorError, match=code):
+            permitted_now(permission, begun, now, "api", plan_only=False)
+    assert permitted_now(Permission(), (now,), now, "api", plan_only=False) == ()
