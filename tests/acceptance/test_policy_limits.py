@@ -156,3 +156,17 @@ def test_an_override_that_ends_while_the_run_waits_no_longer_counts(
         watched = operator.command("watch", ran.record.run_id, "--json")
     record = check_refused(watched, "diff_not_allowed", before, stand(shop))
     assert any("an override ended at" in warning for warning in record.warnings)
+
+
+def test_an_override_never_opens_what_no_rule_can_allow(shop: ComposeSandbox, operator: Operator) -> None:
+    """The compose file and version control stay closed, however wide the exception is."""
+    shop.write(".git/config", "[core]\n")
+    rule(operator, shop, extra=override(shop, later(hours=1), 'allow: ["**", ".git/**", compose.yaml]'))
+    before = stand(shop)
+    for path, line in ((".git/config", "[core]"), ("compose.yaml", "services:")):
+        patch = operator.root / "evil.patch"
+        patch.write_text(f"--- a/{path}\n+++ b/{path}\n@@ -1 +1,2 @@\n {line}\n+# changed\n")
+        if path == "compose.yaml":
+            patch.write_text(f"--- a/{path}\n+++ b/{path}\n@@ -1,2 +1,3 @@\n {line}\n+# changed\n   api:\n")
+        ran = operator.run_local(shop.directory, "api", "apply", "--patch", str(patch))
+        check_refused(ran, "diff_not_allowed", before, stand(shop))
