@@ -83,7 +83,9 @@ class Restart:
         saved = await self._save_logs(job, journal, old, redactor)
         journal = journal_marks.begin_up(guard, old, image_id, job.run.round)
         begun = _begun(journal, job.run.round)
-        forced = _step(job).force_recreate and not _replaced_already(journal, old, begun)
+        replaced = _replaced_already(journal, old, begun)
+        renewed = () if replaced else renewed  # what an attempt before this one renewed is in use now
+        forced = _step(job).force_recreate and not replaced
         flags = UpFlags(force_recreate=forced, renew_anon_volumes=bool(renewed))
         log = await self._up(job, flags, guard, children, redactor, saved)
         await self._give_names_back(job, guard)

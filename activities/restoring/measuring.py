@@ -127,6 +127,8 @@ def describe(
     image = image or (
         "its previous image again" if service.replaced else "its previous image, never replaced"
     )
+    if _was_starting(before):
+        return f"{name} runs {image}: its health check had not decided before the run either."
     if _was_sick(before):
         return f"{name} runs {image}: restored to its previous, unhealthy state."
     health = " and is healthy" if healthy(after.containers) else ""
@@ -147,6 +149,13 @@ def _not_undone(before: ServiceSnapshot, service: ServiceRestored) -> tuple[str,
     lost = ("files in the writable layer of the previous container",) if before.containers else ()
     written = "data that the service wrote to volumes and databases while the change was in place"
     return (written, *lost, *service.not_undone)
+
+
+def _was_starting(before: ServiceSnapshot) -> bool:
+    """Nothing was wrong yet, and nothing was known to be right."""
+    words = {container.health for container in before.containers}
+    steady = all(c.status == "running" and c.restart_count == 0 for c in before.containers)
+    return steady and "starting" in words and "unhealthy" not in words
 
 
 def _was_sick(before: ServiceSnapshot) -> bool:

@@ -105,5 +105,6 @@ def test_a_killed_worker_is_taken_over_by_the_next(
     assert api.attrs["Image"] == shop.engine.images.get(f"{shop.name}-api").id
     assert api.exec_run(["python", "-c", "import humanize"]).exit_code == 0
     assert shop.fingerprints(without="api") == neighbours
+    assert record.downtime_seconds is not None, "also where the first attempt stopped the old container"
     assert held(shop.engine, run), "the previous image is kept"
     await_none(str(operator.state), f"sleep {sleep}")
