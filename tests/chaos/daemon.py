@@ -1,7 +1,8 @@
 """A Docker daemon of the test's own: faults of a daemon must never hit the user's.
 
-It has its own data, sockets and bridge, and touches no firewall rule: containers of these tests need no
-network beyond their own. The base image is carried over with ``docker save | docker load``.
+It has its own data, sockets and network namespace: a second daemon beside the first would take its
+``docker0`` away. Containers of these tests need no network beyond their own. The base image is carried
+over with ``docker save | docker load``.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ def cannot_run() -> str | None:
     """Why this host cannot have a second Docker daemon; None where it can."""
     if os.geteuid() != 0:
         return "a Docker daemon of the test's own needs root"
-    missing = [name for name in ("dockerd", "ip", "mount") if shutil.which(name) is None]
+    missing = [name for name in ("dockerd", "ip", "mount", "nsenter") if shutil.which(name) is None]
     return f"this host has no {' and no '.join(missing)}" if missing else None
 
 
@@ -36,10 +37,8 @@ class OwnDaemon:
     """One dockerd below ``root``; ``start`` it before use, ``remove`` it afterwards."""
 
     root: Path
-    bridge: str
-    """Name of a network interface, at most 15 characters; made at the start, removed at the end."""
-    subnet: int
-    """Third part of the bridge's address, 10.212.<subnet>.1."""
+    namespace: str
+    """Name of its network namespace; made at the start, removed at the end."""
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
@@ -54,7 +53,7 @@ class OwnDaemon:
             AssertionError: it does not; the end of its log is quoted.
         """
         self.root.mkdir(parents=True, exist_ok=True)
-        self._make_bridge()
+        self._make_namespace()
         with (self.root / "dockerd.log").open("ab") as log:
             self._process = subprocess.Popen(
                 self._argv(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
@@ -99,7 +98,7 @@ class OwnDaemon:
         self._process = None
 
     def remove(self) -> None:
-        """Take everything away: containers, networks, processes, mounts, files, interfaces."""
+        """Take everything away: containers, networks, processes, mounts, files, the namespace."""
         if self._process is not None and self.answers():
             self._remove_containers()
         self.end(hard=False)
@@ -108,7 +107,7 @@ class OwnDaemon:
             place = line.split()[1]
             if place.startswith(f"{self.root}/"):
                 subprocess.run(["umount", "--lazy", place], check=False)
-        subprocess.run(["ip", "link", "delete", self.bridge], check=False, capture_output=True)
+        subprocess.run(["ip", "netns", "delete", self.namespace], check=False, capture_output=True)
         shutil.rmtree(self.root, ignore_errors=True)
 
     def _remove_containers(self) -> None:
@@ -136,21 +135,18 @@ class OwnDaemon:
             if of_ours and re.search(rb"containerd|dockerd", words[0]):
                 os.kill(int(entry.name), signal.SIGKILL)
 
-    def _make_bridge(self) -> None:
-        known = subprocess.run(["ip", "link", "show", self.bridge], capture_output=True, check=False)
-        if known.returncode == 0:
+    def _make_namespace(self) -> None:
+        """It outlives each start of the daemon, as a host's network does."""
+        if Path("/run/netns", self.namespace).exists():
             return
-        for words in (
-            ["link", "add", "name", self.bridge, "type", "bridge"],
-            ["address", "add", f"10.212.{self.subnet}.1/24", "dev", self.bridge],
-            ["link", "set", self.bridge, "up"],
-        ):
-            subprocess.run(["ip", *words], check=True)
+        subprocess.run(["ip", "netns", "add", self.namespace], check=True)
+        subprocess.run(["ip", "-n", self.namespace, "link", "set", "lo", "up"], check=True)
 
     def _argv(self) -> list[str]:
         return [
+            "nsenter", f"--net=/run/netns/{self.namespace}",
             "dockerd", "--data-root", f"{self.root}/data", "--exec-root", f"{self.root}/exec",
-            "--pidfile", f"{self.root}/docker.pid", "--host", self.endpoint, "--bridge", self.bridge,
+            "--pidfile", f"{self.root}/docker.pid", "--host", self.endpoint,
             "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false",
             "--userland-proxy=false", "--default-address-pool", f"base={_POOL},size=24",
             "--shutdown-timeout", "5", "--log-level", "warn",

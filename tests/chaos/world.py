@@ -115,7 +115,7 @@ def world(size: int) -> Iterator[World]:
 def _build(root: Path, size: int, stack: ExitStack) -> World:
     own, disk = None, None
     if not not_run():
-        own = OwnDaemon(root / "docker", f"mmc{os.getpid() % 1_000_000}", os.getpid() % 200 + 20)
+        own = OwnDaemon(root / "docker", f"mmc{os.getpid() % 1_000_000}")
         stack.callback(own.remove)
         own.start()
         own.load(BASE)
