@@ -194,6 +194,7 @@ def test_changes_that_were_never_deployed_are_gated_where_policy_wants_it(
     }
     shop = compose_project(files | web_service("api", "humanize") | idle_service("store"))
     shop.write("api/.dockerignore", "notes.md\n")
+    shop.write("api/build-id", shop.name)  # a build from the cache would keep the age of an earlier image
     shop.up()
     rule(operator, shop, risks="requires_approval_when: [undeployed_changes]\n")
     later = time.time() + 1
