@@ -12,7 +12,7 @@ from activities.checks.permitting import permitted_now
 from activities.checks.targeting import buildable, find_service, make_target
 from workflows.allow_list import allowed
 from workflows.errors import OrchestratorError
-from workflows.models.policy import ApprovalPolicy, Limits, Policy, ProjectPolicy, ServicePolicy
+from workflows.models.policy import ApprovalPolicy, Limits, Policy, ProjectPolicy, ServicePolicy, Trust
 from workflows.models.policy_rules import MaintenanceWindow, Permission
 from workflows.models.request import IntentKind, RunRequest
 from workflows.models.snapshot import ServiceSnapshot
@@ -187,10 +187,18 @@ class TestGate:
     def test_identities_carry_their_roles(self) -> None:
         """The gate needs no policy file later on."""
         request = RunRequest(instruction="x", requested_by="eve")
-        gate = approval_gate(self.policy, ServicePolicy(protected=True), request, "api")
+        by_name = self.policy.approvals.model_copy(update={"trust": Trust.UNSIGNED})
+        policy = self.policy.model_copy(update={"approvals": by_name})
+        gate = approval_gate(policy, ServicePolicy(protected=True), request, "api")
         assert gate.protected
         assert gate.identities == {"ada": ("dba", "sre"), "grace": ("sre",)}
         assert (gate.approver_roles, gate.quorum, gate.time_limit_seconds) == (("sre",), 2, 60)
+
+    def test_who_has_nothing_to_sign_with_cannot_approve_where_approvals_are_signed(self) -> None:
+        """So a risky plan ends at once, instead of waiting for an approval that nobody can give."""
+        request = RunRequest(instruction="x", requested_by="eve")
+        gate = approval_gate(self.policy, ServicePolicy(protected=True), request, "api")
+        assert (gate.trust, gate.identities) == (Trust.SIGNED, {})
 
     def test_unprotected_service_has_an_open_gate(self) -> None:
         """No requester needed, no reason given."""
