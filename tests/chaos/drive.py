@@ -17,6 +17,7 @@ from tests.chaos.judge import Judge
 from tests.chaos.oracle import Control
 from tests.chaos.outcome import Outcome
 from tests.chaos.site import Site
+from tests.chaos.stack import Story
 from tests.chaos.strike import Victim, strike
 from tests.chaos.world import World
 from workflows.errors import OrchestratorError
@@ -100,7 +101,13 @@ class Runner:
         now = self.world.log.now(self.victim.run_id)
         if now in {"", Step.PREFLIGHT, Step.PLAN} and self._standing is not None:
             return self._standing
-        return now or Step.PREFLIGHT
+        return self._ends.get(now, now) or Step.PREFLIGHT
+
+    @property
+    def _ends(self) -> dict[str, str]:
+        """What comes after the end of a step: a repair that was verified is reported, a broken one goes on."""
+        verified = Step.REPORT if self.case.story is Story.REPAIR else Step.VERIFY
+        return {"verified": verified, "undone": Step.REPORT}
 
     @property
     def _judging(self) -> Judge:
@@ -159,9 +166,11 @@ class Runner:
         """Wait for the drawn instant; False where the run ends before."""
         assert self.victim is not None
         deadline = time.monotonic() + REACH_SECONDS
-        while time.monotonic() < deadline and self.where != ENDED:
-            seen = self.world.log.reached.get(self.victim.run_id, [])
-            if self.where == self.case.step or self.case.step in seen:
+        while time.monotonic() < deadline:
+            where, seen = self.where, self.world.log.reached.get(self.victim.run_id, [])
+            if where == ENDED:
+                return False
+            if where == self.case.step or self.case.step in seen:
                 await asyncio.sleep(self.case.offset)
                 return True
             await asyncio.sleep(0.03)

@@ -71,10 +71,7 @@ class Site:
         )
         mine: dict[str, str | list[str] | bool] = {"label": f"{OWNER_LABEL}={self.name}"}
         for container in self.engine.containers.list(all=True, filters=mine):
-            tags = container.image.tags if container.image else []
-            container.remove(force=True)
-            for tag in (tag for tag in tags if tag.startswith("mm-orchestrator/held:")):
-                self.engine.images.remove(tag, force=True)
+            container.remove(force=True)  # what it holds is labelled as the project's, and goes with that
         for image in self.engine.images.list(filters={"label": f"com.docker.compose.project={self.name}"}):
             self.engine.images.remove(str(image.id), force=True)
         shutil.rmtree(self.directory, ignore_errors=True)

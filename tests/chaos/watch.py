@@ -11,6 +11,8 @@ _STEPS = {
     "patch": "patch", "build": "build", "restart": "restart", "verify": "verify",
     "rollback": "rollback", "report": "report",
 }  # fmt: skip
+_DONE = {"verify": "verified", "rollback": "undone", "report": "ended"}
+"""Some ends matter too: a report is over before anybody could see it begin."""
 
 
 @dataclass
@@ -35,7 +37,7 @@ class StepLog:
         self._read += len(data)
         *lines, self._rest = (self._rest + data).split(b"\n")
         for line in lines:
-            if b'"step started"' in line or (b'"step done"' in line and b'"report"' in line):
+            if b'"step started"' in line or b'"step done"' in line:
                 self._take(line)
 
     def now(self, run_id: str) -> str:
@@ -52,7 +54,9 @@ class StepLog:
         if step is None:
             return
         if entry.get("event") == "step done":
-            step = "ended"
+            if step not in _DONE:
+                return
+            step = _DONE[step]
         self.reached.setdefault(run_id, []).append(step)
         tries = self.attempts.setdefault(run_id, {})
         tries[step] = max(tries.get(step, 0), int(entry.get("attempt", 1)))
