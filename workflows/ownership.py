@@ -83,7 +83,8 @@ def stopped_by_others(
     """Containers of before that ran and that somebody stopped before this run touched any.
 
     A crash is none, nor what a restarting daemon leaves down: ``restart: no`` always, and after a crash of
-    the daemon also ``unless-stopped`` (measured with 26.1.5). Its memory of orders begins anew with it.
+    the daemon also ``unless-stopped`` (measured with 26.1.5), because it ends what survived the crash when it
+    starts, and remembers that as an order. So after a restart nothing tells a person's order from its own.
 
     Args:
         before: the containers of the journal.
@@ -92,7 +93,8 @@ def stopped_by_others(
         ups: every ``up`` of this run.
         daemon_restarted: whether the daemon was started anew since.
     """
-    policies = frozenset() if daemon_restarted else POLICIES_THAT_RESTART
+    if daemon_restarted:
+        return ()
     first_up = min((up.began_at for up in ups), default=None)
     asked = {container_id for container_id, at in orders if first_up is None or at < first_up}
     now = {container.id: container for container in present}
@@ -100,7 +102,7 @@ def stopped_by_others(
         old
         for old in before
         if old.up and old.id in now and not now[old.id].up
-        and (old.id in asked or (first_up is None and old.restart_policy in policies))
+        and (old.id in asked or (first_up is None and old.restart_policy in POLICIES_THAT_RESTART))
     )  # fmt: skip
 
 
