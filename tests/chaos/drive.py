@@ -105,7 +105,7 @@ class Runner:
 
     @property
     def _ends(self) -> dict[str, str]:
-        """What comes after the end of a step: a repair that was verified is reported, a broken one goes on."""
+        """What comes after the end of a step: a verified repair is reported, a broken one goes on."""
         verified = Step.REPORT if self.case.story is Story.REPAIR else Step.VERIFY
         return {"verified": verified, "undone": Step.REPORT}
 
