@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from temporalio import activity
 
-from activities.adapters.approval_tokens import UsedTokens, claimed_approver, verify
+from activities.adapters.approval_tokens import claimed_approver, verify
 from activities.adapters.policy_file import PolicySource
+from activities.adapters.used_tokens import UsedTokens
 from workflows import ports
 from workflows.errors import OrchestratorError
 from workflows.models.token import CheckTokenInput, TokenChecked
@@ -32,12 +33,25 @@ class CheckToken:
         return await asyncio.to_thread(self._checked, job)
 
     def _checked(self, job: CheckTokenInput) -> TokenChecked:
+        policy = self.policies.policy()
         try:
-            good = verify(job, self.policies.policy())
-            self.used.use(good, job.attempt)
+            good = verify(job, policy)
         except OrchestratorError as error:
             if error.code in _NOT_THE_TOKENS_FAULT:
                 raise
             approver = claimed_approver(job.token)
             return TokenChecked(code=error.code, message=error.message, approver=approver)
-        return TokenChecked(approver=good.approver, token_id=good.token_id, plan_digest=job.plan_digest)
+        proved = TokenChecked(
+            approver=good.approver,
+            token_id=good.token_id,
+            expires_at=good.expires_at,
+            key=good.key,
+            plan_digest=job.plan_digest,
+        )
+        try:
+            self.used.use(good, job.attempt)
+        except OrchestratorError as error:
+            if error.code in _NOT_THE_TOKENS_FAULT:
+                raise
+            return proved.model_copy(update={"code": error.code, "message": error.message})
+        return proved

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Final
 
 import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
@@ -67,10 +68,21 @@ def new_key(identity: str, directory: Path) -> NewKey:
         raise OrchestratorError("key_exists", path=path) from None
     except OSError as error:
         raise OrchestratorError("write_failed", detail=f"{path}: {error.strerror or error}") from error
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(pem)
+    _fill(descriptor, pem, path)
     raw = private.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
     return NewKey(path=path, public_key=base64.b64encode(raw).decode())
+
+
+def _fill(descriptor: int, pem: bytes, path: Path) -> None:
+    """A half-written key would stand in the way of the next one."""
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(pem)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        path.unlink(missing_ok=True)
+        raise OrchestratorError("write_failed", detail=f"{path}: {error.strerror or error}") from error
 
 
 def key_path(identity: str, directory: Path) -> Path:
@@ -110,7 +122,7 @@ def sign(key: Path, approver: str, binding: Binding, valid_for: timedelta = VALI
         return jwt.encode(claims, content.strip(), algorithm="HS256")
     try:
         private = serialization.load_pem_private_key(content, password=None)
-    except (ValueError, TypeError) as error:
+    except (ValueError, TypeError, UnsupportedAlgorithm) as error:
         raise OrchestratorError("key_unreadable", path=key, detail="it is no private key") from error
     if not isinstance(private, Ed25519PrivateKey):
         raise OrchestratorError("key_unreadable", path=key, detail="it is no Ed25519 key")

@@ -20,6 +20,7 @@ from worker.telemetry import Mask
 from workflows.errors import OrchestratorError
 from workflows.models.failure import StepFailure
 from workflows.models.status import StepName
+from workflows.models.token import CheckTokenInput
 from workflows.options import ROWS
 from workflows.ports import PORTS, LocateInput, RunRef
 
@@ -107,7 +108,7 @@ def brief(error: BaseException, mask: Mask) -> str:
 
 def _run_of(args: Any) -> dict[str, object]:
     job = args[0] if args else None
-    if isinstance(job, LocateInput):
+    if isinstance(job, LocateInput | CheckTokenInput):
         return {"run_id": job.run_id}
     run = getattr(job, "run", None)
     return {"run_id": run.run_id, "round": run.round} if isinstance(run, RunRef) else {}

@@ -4,12 +4,16 @@ import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import TypedDict
 
 from workflows.errors import OrchestratorError
 from workflows.models.approval import Approval, Approve, Reject, Verdict
 from workflows.models.plan import ActionPlan
 from workflows.models.policy import ApprovalGate, Trust
 from workflows.models.token import TokenChecked
+
+_UNSEEN = frozenset({"Cc", "Cf", "Cn", "Co"})
+"""Categories of characters that show nothing: controls, zero-width marks, unassigned ones."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,7 @@ def judge_approval(
         message=f"approved by {who.name}",
         comment=attempt.comment,
         signed=checked is not None,
-        token_id=who.token_id,
+        **who.proof,
         valid_until=now + timedelta(seconds=waiting.gate.validity_seconds),
     )
 
@@ -78,8 +82,14 @@ def judge_rejection(
         message=attempt.reason or "no reason given",
         comment=attempt.reason,
         signed=checked is not None,
-        token_id=who.token_id,
+        **who.proof,
     )
+
+
+class _Proof(TypedDict, total=False):
+    token_id: str | None
+    token_expires_at: datetime | None
+    key: str | None
 
 
 @dataclass(frozen=True)
@@ -88,13 +98,24 @@ class _Who:
 
     name: str | None
     signed: bool
-    token_id: str | None = None
+    token: TokenChecked | None = None
 
     @staticmethod
     def of(attempt: Approve | Reject, checked: TokenChecked | None) -> "_Who":
         if checked is None:
             return _Who(attempt.approver, signed=False)
-        return _Who(checked.approver or attempt.approver, signed=True, token_id=checked.token_id)
+        return _Who(checked.approver or attempt.approver, signed=True, token=checked)
+
+    @property
+    def proof(self) -> "_Proof":
+        """What the record keeps of a token: enough to recognise it, nothing to use."""
+        if self.token is None:
+            return {}
+        return {
+            "token_id": self.token.token_id,
+            "token_expires_at": self.token.expires_at,
+            "key": self.token.key,
+        }
 
 
 def refuse_unasked(
@@ -125,12 +146,13 @@ def approved_until(gate: ApprovalGate, plan: ActionPlan, approvals: Iterable[App
 
 
 def same_person(one: str | None, other: str | None) -> bool:
-    """Whether two spellings name one identity: case, width and blanks make nobody else."""
+    """Whether two spellings name one identity: case, width, blanks and what is not seen make nobody else."""
     return one is not None and other is not None and _normal(one) == _normal(other)
 
 
 def _normal(name: str | None) -> str:
-    return unicodedata.normalize("NFKC", name or "").strip().casefold()
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name or "").casefold())
+    return "".join(c for c in folded if unicodedata.category(c) not in _UNSEEN).strip()
 
 
 def _counts(approval: Approval, plan: ActionPlan) -> bool:
@@ -218,5 +240,5 @@ def _refused(
         message=error.message,
         comment=comment,
         signed=False,
-        token_id=who.token_id,
+        **who.proof,
     )

@@ -1,4 +1,4 @@
-"""Signed approval tokens: verified against the policy's keys, each good for one use (SPEC FR-009, I2).
+"""Signed approval tokens: verified against the policy's keys (SPEC FR-009, I2).
 
 The policy decides which algorithm counts for whom, never the token: ``EdDSA`` for an identity with a key
 of its own, ``HS256`` only for one without, where a shared secret is configured. Key hints in the token's
@@ -18,8 +18,6 @@ from typing import Any, Final
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from activities.adapters.durable import write_once
-from activities.adapters.state_dir import StateDir
 from workflows.errors import OrchestratorError
 from workflows.models.policy import Policy
 from workflows.models.token import Act, CheckTokenInput
@@ -41,11 +39,18 @@ class Verified:
     approver: str
     jti: str
     expires_at: datetime
+    key: str
+    """Which key signed, recognisable: ``TokenChecked.key``."""
+
+    @property
+    def digest(self) -> str:
+        """Names the token without being it: one per approver and ``jti``, however it is spelled."""
+        return hashlib.sha256(f"{self.approver}\0{self.jti}".encode()).hexdigest()
 
     @property
     def token_id(self) -> str:
-        """Recognises the token without being it."""
-        return hashlib.sha256(f"{self.approver}\0{self.jti}".encode()).hexdigest()[:_TOKEN_ID_CHARACTERS]
+        """The beginning of ``digest``: enough to recognise the token on record."""
+        return self.digest[:_TOKEN_ID_CHARACTERS]
 
 
 def claimed_approver(token: str) -> str | None:
@@ -78,11 +83,22 @@ def verify(job: CheckTokenInput, policy: Policy) -> Verified:
     claims = _decode(job.token, key, algorithm, approver)
     if approver in policy.approvers and claims["iss"] != approver:
         raise OrchestratorError("token_mismatch", what="issuer than the one who signs")
-    expires_at = datetime.fromtimestamp(float(claims["exp"]), UTC)
-    if expires_at > datetime.now(UTC) + LONGEST_LIFE:
-        raise OrchestratorError("token_malformed", detail="it would be valid for more than 30 days")
+    expires_at = _expiry(int(claims["exp"]))
     _require_bound(claims, job)
-    return Verified(approver=approver, jti=str(claims["jti"]), expires_at=expires_at)
+    return Verified(approver, str(claims["jti"]), expires_at, _fingerprint(key))
+
+
+def _expiry(exp: int) -> datetime:
+    """Compared as a number first: a far one has no date."""
+    if exp > (datetime.now(UTC) + LONGEST_LIFE).timestamp():
+        raise OrchestratorError("token_malformed", detail="it would be valid for more than 30 days")
+    return datetime.fromtimestamp(exp, UTC)
+
+
+def _fingerprint(key: Ed25519PublicKey | bytes) -> str:
+    if isinstance(key, bytes):
+        return "shared secret"
+    return hashlib.sha256(key.public_bytes_raw()).hexdigest()[:_TOKEN_ID_CHARACTERS]
 
 
 def _unverified(token: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
@@ -91,8 +107,9 @@ def _unverified(token: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
         raise OrchestratorError("token_malformed", detail="it is too long")
     try:
         parsed = jwt.decode_complete(token, options={"verify_signature": False})
+        json.dumps([parsed["header"], parsed["payload"]], ensure_ascii=False).encode()  # no half characters
     except (jwt.InvalidTokenError, ValueError, RecursionError) as error:
-        raise OrchestratorError("token_malformed", detail=type(error).__name__) from error
+        raise OrchestratorError("token_malformed", detail="it cannot be taken apart") from error
     header, claims = parsed["header"], parsed["payload"]
     if not isinstance(header, dict) or not isinstance(claims, dict) or "crit" in header:
         raise OrchestratorError("token_malformed", detail="its header or claims are not plain")
@@ -144,6 +161,8 @@ def _decode(token: str, key: Ed25519PublicKey | bytes, algorithm: str, approver:
         raise OrchestratorError("token_mismatch", what="audience") from error
     except jwt.InvalidSignatureError as error:
         raise OrchestratorError("token_signature_invalid", approver=approver) from error
+    except jwt.InvalidKeyError as error:
+        raise OrchestratorError("secret_unreadable", detail="it looks like a public key") from error
     except (jwt.InvalidTokenError, ValueError) as error:
         raise OrchestratorError("token_malformed", detail=str(error)[:100]) from error
     for name in ("iss", "jti"):
@@ -172,27 +191,3 @@ def _require_bound(claims: Mapping[str, Any], job: CheckTokenInput) -> None:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) and value else None
-
-
-@dataclass(frozen=True)
-class UsedTokens:
-    """Which tokens were used, durably: the same one counts once, whichever worker sees it."""
-
-    state: StateDir
-
-    def use(self, token: Verified, attempt: str) -> None:
-        """Use a token up; the same attempt, tried again, is not a second use.
-
-        Raises:
-            OrchestratorError: ``token_replayed``; ``write_failed`` where it cannot be recorded.
-        """
-        name = hashlib.sha256(f"{token.approver}\0{token.jti}".encode()).hexdigest()
-        path = self.state.used_tokens / name
-        used = {"attempt": attempt, "expires_at": token.expires_at.isoformat()}
-        try:
-            write_once(path, json.dumps(used).encode())
-        except FileExistsError:
-            if json.loads(path.read_bytes()).get("attempt") != attempt:
-                raise OrchestratorError("token_replayed") from None
-        except OSError as error:
-            raise OrchestratorError("write_failed", detail=f"{path}: {error.strerror or error}") from error

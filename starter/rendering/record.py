@@ -113,7 +113,8 @@ def _approval(approval: Approval) -> Text:
     who = approval.approver or "somebody without a name"
     why = f" ({approval.code})" if approval.code else ""
     comment = f" - {approval.comment}" if approval.comment and approval.comment != approval.message else ""
-    line = f"- {when(approval.at)}  {approval.verdict} by {who}{why}"
+    proved = ", signed" if approval.signed else ""
+    line = f"- {when(approval.at)}  {approval.verdict} by {who}{proved}{why}"
     said_too = f": {approval.message}" if approval.message else ""
     return said(f"{line}, plan revision {approval.plan_revision}{said_too}{comment}")
 

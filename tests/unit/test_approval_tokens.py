@@ -12,9 +12,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from activities.adapters.approval_tokens import UsedTokens, claimed_approver, verify
+from activities.adapters.approval_tokens import claimed_approver, verify
 from activities.adapters.policy_file import PolicySource
 from activities.adapters.state_dir import StateDir
+from activities.adapters.used_tokens import UsedTokens
 from activities.check_token import CheckToken
 from starter.signing import Binding, key_path, new_key, sign
 from tests.unit import token_samples as samples

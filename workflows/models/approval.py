@@ -69,5 +69,9 @@ class Approval(Model):
     """Whether a token proved who it was."""
     token_id: str | None = None
     """Recognises the token without being it."""
+    token_expires_at: datetime | None = None
+    """Until when the token could be presented."""
+    key: str | None = None
+    """Which key signed: the beginning of the SHA-256 of the public key, or ``shared secret``."""
     valid_until: datetime | None = None
     """Until when an approval counts; the first write must come before."""

@@ -1,5 +1,6 @@
 """A signed approval token, as the workflow hands it on and hears of it (SPEC FR-009, I2)."""
 
+from datetime import datetime
 from enum import StrEnum
 
 from workflows.models.base import Model
@@ -41,5 +42,9 @@ class TokenChecked(Model):
     """As the token says; proved only where ``code`` is None."""
     token_id: str | None = None
     """Beginning of the SHA-256 of its ``jti``: enough to recognise it, useless to anybody else."""
+    expires_at: datetime | None = None
+    """Until when it could be presented."""
+    key: str | None = None
+    """Which key signed: the beginning of the SHA-256 of the public key, or ``shared secret``."""
     plan_digest: str | None = None
     """The plan it was checked against."""
