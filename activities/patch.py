@@ -110,6 +110,7 @@ class Patch:
             if journal is None:
                 await asyncio.to_thread(self._require_permitted, job)
                 new = await self._new_journal(job)
+                _require_approved(job)  # measuring took its time
                 journal = await uninterrupted(asyncio.to_thread(self.journals.open, new))
             guard = self.journals.guard(job.run.run_id, job.run.generation, job.run.epoch)
             redactor = await self.masking.redactor(job.target) if changes else Redactor()

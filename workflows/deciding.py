@@ -34,11 +34,14 @@ class DecidingRun(PerformingRun):
     """A run that others decide about."""
 
     def __init__(self, request: RunRequest) -> None:
-        super().__init__(request)
+        # A token that came along is handed to the one step that checks it, and to no other.
+        super().__init__(request.model_copy(update={"approval_token": None}))
         self._waiting: Waiting | None = None
+        self._gate = ApprovalGate()
         self._one_at_a_time = asyncio.Lock()
         self._attempts = 0
         self._pre_approval = request.approval_token
+        self._stored: tuple[Approval, ...] = ()
 
     @workflow.signal(name="Approve", description="{token?, approver?, plan_digest, comment?}")
     async def signal_approve(self, attempt: Approve = Approve()) -> None:  # noqa: B008 - immutable
@@ -72,10 +75,16 @@ class DecidingRun(PerformingRun):
         try:
             await workflow.wait_condition(self._decided, timeout=quiet, timeout_summary="until the warning")
         except TimeoutError:
-            self._ledger.warn((f"nobody has decided: the approval expires in {warn_before:.0f} s",))
-            self._publish()
+            self._warn_of_expiry(warn_before)
             last = timedelta(seconds=warn_before)
             await workflow.wait_condition(self._decided, timeout=last, timeout_summary="approval time limit")
+
+    def _warn_of_expiry(self, seconds: float) -> None:
+        """On record, and where it can be read without asking: memo and current details."""
+        self._ledger.warn((f"nobody has decided: the approval expires in {seconds:.0f} s",))
+        at = workflow.now() + timedelta(seconds=seconds)
+        self._ledger.change(summary=f"{self.record.summary}; nobody has decided, expires {at:%H:%M:%S} UTC")
+        self._publish()
 
     async def _present_pre_approval(self) -> None:
         """The request may bring an approval of exactly this plan; it is an attempt like any other, once."""
@@ -94,7 +103,7 @@ class DecidingRun(PerformingRun):
                 error = OrchestratorError("too_many_attempts")
                 checked = TokenChecked(code=error.code, message=error.message)
             else:
-                checked = await self._checked(attempt, attempt.token, pre_approved=pre_approved)
+                checked = await self._checked(self._question(attempt, attempt.token, pre_approved))
         waiting, plan, now = self._waiting, self.record.plan, workflow.now()
         if waiting is None:
             return approval_gate.refuse_unasked(attempt, plan, now, over=self.record.status.terminal)
@@ -102,10 +111,10 @@ class DecidingRun(PerformingRun):
             return approval_gate.judge_rejection(attempt, waiting, now, checked)
         return approval_gate.judge_approval(attempt, waiting, self.record.approvals, now, checked)
 
-    async def _checked(self, attempt: Approve | Reject, token: str, *, pre_approved: bool) -> TokenChecked:
+    def _question(self, attempt: Approve | Reject, token: str, pre_approved: bool) -> CheckTokenInput:
         plan, patch = self.plan_now, self._request.patch
         self._attempts += 1
-        job = CheckTokenInput(
+        return CheckTokenInput(
             run_id=self.record.run_id,
             project=plan.project,
             service=plan.service,
@@ -116,11 +125,28 @@ class DecidingRun(PerformingRun):
             pre_approved=pre_approved,
             patch_sha256=hashlib.sha256(patch.encode()).hexdigest() if pre_approved and patch else None,
         )
+
+    async def _checked(self, job: CheckTokenInput) -> TokenChecked:
+        """The host's answer, as long as the run still waits for what was asked."""
+        asked = self._waiting
+        check = asyncio.create_task(
+            execute(ports.CHECK_TOKEN, job, queue=self._task_queue, summary="a signed token")
+        )
+        over = asyncio.create_task(workflow.wait_condition(lambda: self._waiting is not asked))
+        # A host that is down must not hold up a run that was rejected or cancelled meanwhile.
+        await workflow.wait((check, over), return_when=asyncio.FIRST_COMPLETED)
+        over.cancel()
+        if not check.done():
+            check.cancel()
         try:
-            return await execute(ports.CHECK_TOKEN, job, queue=self._task_queue, summary="a signed token")
+            checked = await check
         except ActivityError as error:
             failure = self._failure_of(error, StepName.APPROVE)
-            return TokenChecked(code=failure.code, message=failure.message)
+            checked = TokenChecked(code=failure.code, message=failure.message)
+        if self._waiting is not asked:
+            changed = OrchestratorError("plan_digest_mismatch")
+            return TokenChecked(code=changed.code, message=changed.message, approver=checked.approver)
+        return checked
 
     def _enter(self, judged: Approval) -> Approval:
         if judged.verdict is Verdict.REFUSED and self._refused >= _REFUSALS_ON_RECORD:
@@ -158,9 +184,36 @@ class DecidingRun(PerformingRun):
         """From now on attempts count, for this plan and until the time limit."""
         plan = self.plan_now
         deadline = workflow.now() + timedelta(seconds=gate.time_limit_seconds)
-        self._waiting = Waiting(gate, plan, self._request.requested_by, deadline)
+        self._gate, self._waiting = gate, Waiting(gate, plan, self._request.requested_by, deadline)
         self._ledger.change(
             status=RunStatus.AWAITING_APPROVAL,
             approval_deadline=deadline,
             summary=f"waits for approval of plan {plan.digest[:12]}",
         )
+
+    async def _store_decisions(self) -> None:
+        """Every attempt so far, refused ones included, as ``approval.json`` (FR-009).
+
+        Raises:
+            StepFailed: the evidence cannot be kept.
+        """
+        recorded = await self._perform(ports.RECORD_APPROVALS, self._decisions())
+        self._keep(StepName.APPROVE, recorded.artifacts)
+
+    async def _store_late_decisions(self) -> None:
+        """Attempts that came while nothing waited, or that a cancelled wait left behind; never raises."""
+        if self.record.approvals == self._stored or self.record.plan is None:
+            return
+        queue = self._task_queue
+        try:
+            late = await execute(ports.RECORD_APPROVALS, self._decisions(), queue=queue, summary="late ones")
+        except ActivityError as error:
+            failure = self._failure_of(error, StepName.APPROVE)
+            self._ledger.warn((f"approval.json does not have the last attempts: {failure.message}",))
+        else:
+            self._keep(StepName.APPROVE, late.artifacts)
+
+    def _decisions(self) -> ports.RecordApprovalsInput:
+        self._stored = self.record.approvals
+        plan = self.plan_now.for_execution()
+        return ports.RecordApprovalsInput(run=self._ref, gate=self._gate, plan=plan, approvals=self._stored)

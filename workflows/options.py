@@ -54,8 +54,8 @@ ROWS: dict[str, ActivityRow] = {
     ),
     ports.ANALYZE.name: ActivityRow(300 * _SECONDS, attempts=3, heartbeat=_LOST_WORKER),
     ports.PLAN.name: ActivityRow(120 * _SECONDS, attempts=3),
-    # Whoever decides waits for the answer; what was tried may be tried again by hand.
-    ports.CHECK_TOKEN.name: ActivityRow(20 * _SECONDS, attempts=5, schedule_to_close=60 * _SECONDS),
+    # A host that restarts must not cost somebody's approval; the end of the wait ends the check too.
+    ports.CHECK_TOKEN.name: ActivityRow(20 * _SECONDS, attempts=20, schedule_to_close=600 * _SECONDS),
     ports.REVALIDATE.name: ActivityRow(60 * _SECONDS, attempts=3),
     ports.RECORD_APPROVALS.name: ActivityRow(60 * _SECONDS, attempts=3),
     ports.PATCH.name: ActivityRow(300 * _SECONDS, attempts=5, heartbeat=_LOST_WORKER),

@@ -233,14 +233,7 @@ class OrchestratorRun(SettlingRun):
     async def _close_the_gate(self, refusal: OrchestratorError | None) -> None:
         """Put every attempt on record, then go on or end."""
         self._ledger.change(status=RunStatus.RUNNING, approval_deadline=None, summary="")
-        job = ports.RecordApprovalsInput(
-            run=self._ref,
-            gate=self._measured.gate,
-            plan=self._executable_plan,
-            approvals=self.record.approvals,
-        )
-        recorded = await self._perform(ports.RECORD_APPROVALS, job)
-        self._keep(StepName.APPROVE, recorded.artifacts)
+        await self._store_decisions()
         if refusal is not None:
             self._end(StepName.APPROVE, refusal.message, StepStatus.FAILED)
             raise Ended(RunStatus.REJECTED, failure=refusal.failure(StepName.APPROVE))
@@ -316,7 +309,10 @@ class OrchestratorRun(SettlingRun):
     def _approved_until(self) -> datetime | None:
         """Before this instant the first write must come; None where nobody had to approve."""
         gate, plan = self._measured.gate, self.plan_now
-        return approval_gate.approved_until(gate, plan, self.record.approvals) if gate.protected else None
+        if not gate.protected:
+            return None
+        # no approval at all must never read as none needed
+        return approval_gate.approved_until(gate, plan, self.record.approvals) or workflow.now()
 
     def _must_stand_back(self, failure: Failure) -> bool:
         """A hold or another run came between the turn and the first write: nothing was written yet."""

@@ -49,6 +49,7 @@ class SettlingRun(CoordinatingRun):
 
     async def _report(self, ended: Ended) -> None:
         """Store the final record; clients see the terminal status once the evidence is there."""
+        await self._store_late_decisions()
         self._begin(StepName.REPORT)
         self._ledger.close_open_steps(workflow.now())
         self._end(StepName.REPORT, "evidence stored")

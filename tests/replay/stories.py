@@ -51,6 +51,15 @@ async def _approved_by_token(stage: Stage) -> Handle:
     return handle
 
 
+async def _token_refused(stage: Stage) -> Handle:
+    """The request's own token is refused, so is the next; then nobody decides."""
+    handle = await stage.start(requested_by="dave", approval_token="token_replayed:alice")
+    await stage.until(handle, RunStatus.AWAITING_APPROVAL)
+    await handle.execute_update("Approve", {"token": "token_signature_invalid:bob"})
+    await handle.result()
+    return handle
+
+
 async def _approved_twice(stage: Stage) -> Handle:
     handle = await stage.start(requested_by="dave")
     for revision in (1, 2):
@@ -143,6 +152,7 @@ STORIES: dict[str, tuple[Callable[[], ScriptedHost], Tell]] = {
     ),
     "approved_by_token": (lambda: _host(protected=True), _approved_by_token),
     "approved_for_a_risk": (_risky, _approved),
+    "token_refused": (lambda: _host(protected=True), _token_refused),
     "rejected": (lambda: _host(protected=True), _rejected),
     "approval_expired": (lambda: _host(protected=True), _expired),
     "cancelled_in_build": (_host, _cancelled),
