@@ -126,9 +126,9 @@ def _signed(operator: Operator, record: RunRecord, name: str, *options: str) -> 
 
 
 def test_no_token_but_the_right_one_opens_the_gate(shop: ComposeSandbox, operator: Operator) -> None:
-    """Thirteen bad tokens, each refused on record with its code, and not one write; then a good one.
+    """Thirteen bad tokens and a replay, each refused on record with its code, not one write; then a good one.
 
-    A token that was used is a replay, also for another run; a bare name is no approval here.
+    A token of one run is none for another; a bare name is no approval here.
     """
     untouched = everything(shop)
     with operator.dev(shop.directory):
@@ -141,13 +141,19 @@ def test_no_token_but_the_right_one_opens_the_gate(shop: ComposeSandbox, operato
             for name, (token, code) in bad.items():
                 answer = temporal_cli.update(operator, workflow_id, "Approve", {"token": token})
                 assert (answer["verdict"], answer["code"]) == ("refused", code), name
+            spent = bad["by the requester"][0]
+            answer = temporal_cli.update(operator, workflow_id, "Approve", {"token": spent})
+            assert (answer["verdict"], answer["code"]) == ("refused", "token_replayed")
+            bad["replayed"] = (spent, "token_replayed")
             record = operator.show(waiting.run_id)
             assert record.status is RunStatus.AWAITING_APPROVAL
             assert everything(shop) == untouched
         assert written == []
         good = _signed(operator, waiting, "bob")
-        temporal_cli.signal(operator, workflow_id, "Approve", {"token": good, "comment": "seen"})
-        record = finished(operator, waiting.run_id, 0)
+        with watching(shop.directory) as written:
+            temporal_cli.signal(operator, workflow_id, "Approve", {"token": good, "comment": "seen"})
+            record = finished(operator, waiting.run_id, 0)
+        assert str(shop.directory / "api/requirements.txt") in written, "the watch sees what is written"
         again = waiting_run(operator, "--patch", _patch(operator))
         replayed = temporal_cli.update(operator, again.workflow_id, "Approve", {"token": good})
         assert replayed["code"] == "token_mismatch"
@@ -202,8 +208,31 @@ def test_the_wait_survives_the_end_of_everything(shop: ComposeSandbox, operator:
     assert [history.count(step) for step in ("preflight", "analyze", "plan", "patch")] == [1, 1, 1, 1]
 
 
+def test_an_approval_that_lapsed_writes_nothing(shop: ComposeSandbox, operator: Operator) -> None:
+    """Valid when it was given, no longer when the first file would be written: ``rejected``, untouched."""
+    assert operator.policy is not None
+    text = operator.policy.read_text()
+    operator.write_policy(text.replace("approvals:\n", "approvals:\n  validity_seconds: 0.05\n"))
+    untouched = everything(shop)
+    with operator.dev(shop.directory), watching(shop.directory) as written:
+        waiting = waiting_run(operator)
+        token = _signed(operator, waiting, "alice")
+        answer = temporal_cli.update(operator, waiting.workflow_id, "Approve", {"token": token})
+        assert (answer["verdict"], answer["signed"]) == ("approved", True)
+        record = finished(operator, waiting.run_id, 6)
+    assert (record.status, record.code) == (RunStatus.REJECTED, "approval_expired")
+    assert record.files_touched == ()
+    assert written == []
+    assert everything(shop) == untouched
+
+
 def test_a_planned_run_is_approved_in_advance(shop: ComposeSandbox, operator: Operator) -> None:
-    """``--plan-only``, a pre-approval of that plan, then one request that carries it and waits for nobody."""
+    """``--plan-only``, a pre-approval of that plan, then one request that carries it and waits for nobody.
+
+    It names no run, so single use is all that keeps it from a second one: a replay, and nothing is written.
+    """
+    manifest = shop.directory / "api/requirements.txt"
+    before = manifest.read_bytes()
     with operator.dev(shop.directory):
         planned = operator.command("run", "api", REPAIR, "--plan-only", "--json").record
         assert planned.status is RunStatus.PLANNED
@@ -215,3 +244,24 @@ def test_a_planned_run_is_approved_in_advance(shop: ComposeSandbox, operator: Op
         assert ran.record.plan.digest == planned.plan.digest
         assert [(a.approver, a.signed) for a in ran.record.approvals] == [("alice", True)]
         assert token.rpartition(".")[2] not in ran.stdout
+        assert manifest.read_bytes() != before
+        manifest.write_bytes(before)
+        shop.compose("up", "-d", "--build", "api")
+        with watching(shop.directory) as written:
+            again = waiting_run(operator, "--approval-token", token)
+            assert again.plan is not None
+            assert again.plan.digest == planned.plan.digest
+            record = _with_an_attempt(operator, again.run_id)
+            assert [(a.verdict, a.code) for a in record.approvals] == [(Verdict.REFUSED, "token_replayed")]
+            assert operator.command("cancel", again.run_id).code == 0
+            finished(operator, again.run_id, 6)
+        assert written == []
+
+
+def _with_an_attempt(operator: Operator, run: str) -> RunRecord:
+    """The record once the token that the request brought was checked."""
+    deadline = time.monotonic() + 30
+    while not (record := operator.show(run)).approvals:
+        assert time.monotonic() < deadline, "no attempt went on record"
+        time.sleep(0.2)
+    return record
