@@ -10,9 +10,9 @@ from activities.adapters.project_resources import ProjectResources
 from activities.build import Build
 from activities.restart import Restart
 from activities.rollback import Rollback
+from activities.settle import Recovery
 from tests.integration.repair_stack import DOCKERFILE, GOOD, HostFactory, content, until
 from tests.integration.state_rig import AFTER, REQUIREMENTS, RUN, Rig, wait_healthy
-from worker.recover import Recovery
 from workflows.errors import OrchestratorError
 from workflows.models.plan import BuildStep, RestartStep
 from workflows.models.record import RunRecord
@@ -60,7 +60,8 @@ async def test_a_late_step_of_a_settled_run_changes_nothing(rig: Rig, step: str)
     plan = rig.plan({REQUIREMENTS: AFTER}, steps=(BuildStep(image=rig.target.image), RestartStep(scale=1)))
     epoch = (await rig.patch(plan)).epoch
     await rig.build_and_restart()
-    recovery = Recovery(rig.journals, rig.artifacts, rig.docker, rig.rollback_step, rig.report_step)
+    steps = (rig.rollback_step.rollback, rig.report_step.report)
+    recovery = Recovery(rig.journals, rig.artifacts, rig.docker, *steps)
     await recovery.recover(RUN, accept_current_state=False)
     seen = (rig.sandbox.checksums(), rig.sandbox.fingerprints(), await rig.docker.image_id(rig.target.image))
     journal, late = rig.journal, rig.run(epoch=epoch)
