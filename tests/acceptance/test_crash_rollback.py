@@ -114,7 +114,8 @@ def test_a_reset_meets_a_settled_journal(compose_project: ComposeFactory, operat
         )
         assert reset.code == 0, reset.stderr
         record = ended(operator, run)
-        assert (record.status, record.code) == (RunStatus.ROLLED_BACK, "run_recovered"), record.failure
+        assert record.status is RunStatus.ROLLED_BACK, record.failure
+        assert record.code in {"run_recovered", "journal_settled"}  # by the guard, or told by it first
         assert_restored(shop, before, neighbours)
         assert [j["settled"]["outcome"] for j in journals(operator)] == ["rolled_back"]
         await_none(f"sleep {sleep}")

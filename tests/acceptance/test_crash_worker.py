@@ -49,7 +49,8 @@ def second_attempt(operator: Operator) -> tuple[str, datetime]:
     """Name and start of the one step that was tried again, as the worker's own log has it."""
     lines = (operator.root / "dev.log").read_text().splitlines()
     entries = [json.loads(line) for line in lines if line.startswith("{")]
-    again = [e for e in entries if e["event"] == "step started" and e["attempt"] > 1]
+    begun = [e for e in entries if e["event"] == "step started" and e["step"] != "watch_run"]
+    again = [e for e in begun if e["attempt"] > 1]  # lane and guard watch on as well
     assert [e["attempt"] for e in again] == [2], again
     return again[0]["step"], datetime.fromisoformat(again[0]["timestamp"])
 
