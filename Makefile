@@ -1,7 +1,7 @@
 # One entry point for everything. Every target first runs `setup`, which does nothing when all is there.
 SHELL := /bin/bash
 BIN := .venv/bin
-# Tests of one Compose project stay on one xdist worker (loadgroup). Override: make test PYTEST_ARGS="-k rollback"
+# Tests of one file stay on one xdist worker: they share what is slow to set up. Override: make test PYTEST_ARGS="-k rollback"
 PYTEST_WORKERS ?= 3
 PYTEST_ARGS ?=
 DEV_ARGS ?= --project-dir deploy/demo
@@ -30,7 +30,7 @@ format: setup ## let ruff rewrite what it can
 	$(BIN)/ruff format .
 
 test: lint ## lint, then every test, on the real engine and the real Temporal server
-	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadgroup $(PYTEST_ARGS)
+	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 chaos: setup ## N random faults at random instants, on a Docker daemon of its own; adds up over calls
 	PYTHONPATH=$(CURDIR) $(BIN)/python -m tests.chaos --cases $(N) --seed $(SEED) $(if $(REPLAY),--replay $(REPLAY)) $(CHAOS_ARGS)

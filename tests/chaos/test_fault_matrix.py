@@ -13,7 +13,7 @@ from tests.chaos.round import play
 from tests.chaos.stack import Story
 from tests.chaos.world import PROTECTED, World, not_run, world
 
-pytestmark = [pytest.mark.xdist_group("chaos"), pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 
 _AFTER_SECONDS = 0.1
 """From the beginning of a step to the fault."""

@@ -356,7 +356,10 @@ async def test_patch_request(make_host: MakeHost) -> None:
 
 async def test_protected_service_needs_a_requester(make_host: MakeHost) -> None:
     """I2: an approver must be known to be somebody else."""
-    rules = "    services: {api: {protected: true, approver_roles: [sre]}}\nroles: {sre: [ada]}\n"
+    rules = (
+        "    services: {api: {protected: true, approver_roles: [sre]}}\nroles: {sre: [ada]}\n"
+        "approvals: {trust: unsigned}\n"
+    )
     assert (await make_host().with_policy(_policy(rules)).refuse(REPAIR)).code == "requester_required"
 
 
