@@ -61,6 +61,12 @@ def _compare_containers(before: ServiceSnapshot, after: ServiceSnapshot, *, rebu
     old_hashes, new_hashes = ({c.config_hash for c in s.containers} for s in (before, after))
     if old_hashes != new_hashes:
         found.append("the containers have another compose configuration")
+    names = {container.name for container in before.containers}
+    found += [  # an `up` that was killed leaves <hash>_<name> (COMPOSE fact 4)
+        f"{c.name} does not have its name back"
+        for c in after.containers
+        if c.name not in names and c.name.partition("_")[2] in names
+    ]
     if healthy(before.containers) and not healthy(after.containers):
         states = ", ".join(f"{c.name} {c.health or c.status}" for c in after.containers)
         found.append(f"{before.service} was healthy, now: {states}")

@@ -152,3 +152,10 @@ def test_nothing_is_different_from_itself(one: ServiceSnapshot):
     """The same measurement twice is complete, in words and in the table."""
     assert compare_restored(one, one) == ()
     assert all(row.same for row in side_by_side(one, one, (FILE,)))
+
+
+def test_a_container_that_a_killed_up_left_under_its_interim_name():
+    """A rollback whose container is still called ``<hash>_<name>`` is not complete (I4)."""
+    interim = snapshot(container(id="id-new").model_copy(update={"name": "967d2ea12a94_api-1"}))
+    assert compare_restored(RUNNING, interim) == ("967d2ea12a94_api-1 does not have its name back",)
+    assert compare_restored(interim, interim) == ()
