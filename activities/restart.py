@@ -73,7 +73,7 @@ class Restart:
 
     async def _restart(self, job: RestartInput, guard: Guard, children: ChildRegistry) -> RestartResult:
         target, journal = job.target, guard.check()
-        old = await self.docker.containers(target.project.name, target.service)
+        old = await self.docker.containers_at_rest(target.project.name, target.service)
         (await Belongings.measure(self.docker, journal, old)).require_nobody_else()
         image_id, renewed = await self._fitness(job, journal, old)
         gone = (
@@ -153,7 +153,7 @@ class Restart:
 
     async def _give_names_back(self, job: RestartInput, guard: Guard) -> None:
         """An ``up`` that was killed leaves its new container named ``<hash>_<name>`` (COMPOSE fact 4)."""
-        containers = await self.docker.containers(job.target.project.name, job.target.service)
+        containers = await self.docker.containers_at_rest(job.target.project.name, job.target.service)
         taken = {container.name for container in containers}
         for container in containers:
             renamed = _INTERIM_NAME.fullmatch(container.name)

@@ -5,6 +5,7 @@ left out unless asked for.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from workflows.models.target import Target
 
 _STOP_MARGIN_SECONDS = 30.0
 _COMMAND_SECONDS = 20.0
+_REMOVAL_SECONDS = 30.0
+_REMOVAL_POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -98,6 +101,19 @@ class DockerEngine(DockerImages, DockerEvents):
         """Containers of a project or service in every state, by service and number."""
         found = await self._inspect_all(project, service, oneoff=oneoff)
         return facts.by_number(facts.container_state(inspected) for inspected in found)
+
+    async def containers_at_rest(self, project: str, service: str) -> tuple[ContainerState, ...]:
+        """Containers of a service once none is on its way out, at the latest after 30 s.
+
+        A removal that was ordered is carried out though the command that ordered it was ended. Until then
+        the old container has the name and the number that belong to its successor.
+        """
+        deadline = time.monotonic() + _REMOVAL_SECONDS
+        while True:
+            present = await self.containers(project, service)
+            if not any(c.status == "removing" for c in present) or time.monotonic() > deadline:
+                return present
+            await asyncio.sleep(_REMOVAL_POLL_SECONDS)
 
     async def container(self, container_id: str) -> ContainerState | None:
         """One container, or None where it is gone."""

@@ -68,7 +68,7 @@ class ServiceRestorer:
         await self.images.remove_made()
 
     async def _containers(self) -> tuple[ContainerState, ...]:
-        return await self.docker.containers(self.journal.project, self.journal.target.service)
+        return await self.docker.containers_at_rest(self.journal.project, self.journal.target.service)
 
     # Absent before.
 
@@ -151,14 +151,14 @@ class ServiceRestorer:
             children=self.children,
             flags=UpFlags(no_start=stopped, renew_anon_volumes=bool(renewed)),
         )
-        made = await self._containers()
+        made = await self._containers()  # an earlier `up`, ended in the middle, may have ordered a removal
         journal_marks.end_up(self.guard, made)  # a take-over ends our command: then Compose did not fail
         if code != 0:
             done.problems.append(f"docker compose up ended with exit code {code}")
             self.story.say(f"docker compose up ended with exit code {code}.")
         if renewed:
             await self._drop_renewed(renewed, done)
-        now = {container.number: container for container in await self._containers()}
+        now = {container.number: container for container in made}
         for before in journal.snapshot.containers:
             if before.number in now:
                 await self._same_name(before, now[before.number])

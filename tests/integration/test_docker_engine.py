@@ -5,6 +5,7 @@ import os
 import socket
 import threading
 import time
+from asyncio.subprocess import DEVNULL
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import aclosing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,7 @@ from docker.errors import APIError, ImageNotFound
 from activities.adapters.compose_runner import ComposeRunner
 from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.docker_images import HELD_REPOSITORY, split_reference
+from activities.adapters.process import run
 from tests.conftest import ComposeFactory
 from tests.sandbox import ComposeSandbox
 from workflows.errors import OrchestratorError
@@ -333,3 +335,23 @@ async def test_compose_is_quoted_where_it_refuses(compose_project: ComposeFactor
     sandbox.write("compose.yaml", "services:\n  api:\n    image: x:$MMT_NOT_SET\n    user: ${MMT_TOO}\n")
     model = await compose.model(project)
     assert model.unset == ("MMT_NOT_SET", "MMT_TOO")
+
+
+async def test_a_container_on_its_way_out_is_waited_for(engine: DockerEngine, stack: ComposeSandbox):
+    """An ordered removal goes on though its client was killed; what it leaves is known only after it."""
+    first, second = await engine.containers(stack.name, "api")
+    fill = "i=0; while [ $i -lt 30000 ]; do : > /tmp/$i; i=$((i+1)); done"
+    for command in (("exec", first.id, "sh", "-c", fill), ("kill", first.id)):
+        assert (await run(("docker", *command), timeout_seconds=120)).returncode == 0
+    removal = await asyncio.create_subprocess_exec("docker", "rm", first.id, stdout=DEVNULL)
+    try:
+        while (leaving := await engine.container(first.id)) and leaving.status != "removing":
+            pass
+        assert leaving is not None, "the removal was too quick to be seen: more files are needed"
+        removal.kill()
+        assert first.id in {c.id for c in await engine.containers(stack.name, "api")}
+        assert [c.id for c in await engine.containers_at_rest(stack.name, "api")] == [second.id]
+    finally:
+        with suppress(ProcessLookupError):
+            removal.kill()
+        await removal.wait()
