@@ -7,6 +7,8 @@ import re
 from activities.diagnosis.evidence import Phase
 from activities.diagnosis.knowledge import causes
 from activities.diagnosis.log_lines import LogLine
+from activities.diagnosis.project import Project
+from activities.diagnosis.reading import Ecosystem, Place
 from activities.diagnosis.tracebacks import Chain
 from activities.diagnosis.verdicts import Refusal
 
@@ -25,6 +27,11 @@ def known_decline(text: str, lines: tuple[LogLine, ...], phase: Phase) -> Refusa
     return None
 
 
+def of_line(place: Place, _: Project) -> Refusal | None:
+    """The refusal for a known cause in one line."""
+    return known_decline(place.line.plain, (place.line,), place.phase)
+
+
 def decline_chain(chain: Chain, phase: Phase) -> Refusal:
     """A traceback that no rule can cure: its known cause, or its last error by name."""
     for raised in reversed(chain.raised):
@@ -36,3 +43,6 @@ def decline_chain(chain: Chain, phase: Phase) -> Refusal:
     final = chain.final
     reason = f"the last error is {final.type}, which is not a missing dependency"
     return Refusal("decline.other_error", reason, (final.log,), generic=True)
+
+
+ECOSYSTEM = Ecosystem("declines", of_line)

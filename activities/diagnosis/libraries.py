@@ -16,6 +16,7 @@ from activities.diagnosis.knowledge import (
 )
 from activities.diagnosis.log_lines import LogLine
 from activities.diagnosis.project import Project
+from activities.diagnosis.reading import Ecosystem, Place
 from activities.diagnosis.verdicts import Need, Refusal, Verdict
 from workflows.models.finding import FindingKind
 
@@ -34,6 +35,16 @@ _COMMAND = re.compile(
 _BUILD_TOOLS = frozenset({"build-essential", "build-base", "gcc"})
 
 _MAX_SAID = 120
+
+
+def of_line(place: Place, project: Project) -> Verdict | None:
+    """The verdict on one line that names a library, a tool or a command."""
+    text, lines = place.line.plain, (place.line,)
+    return (
+        shared_object(text, lines, project, place.phase)
+        or known_message(text, lines, project, place.phase)
+        or missing_command(text, lines)
+    )
 
 
 def shared_object(text: str, lines: tuple[LogLine, ...], project: Project, phase: Phase) -> Verdict | None:
@@ -126,3 +137,6 @@ def _python_need(message: Message, found: re.Match[str], lines: tuple[LogLine, .
     names = tuple(distribution.name for distribution in known)
     why = f"the error itself asks for {', '.join(names)}"
     return Need(f"python.{message.id}", FindingKind.ADD_PYTHON_PACKAGE, names, lines, why)
+
+
+ECOSYSTEM = Ecosystem("libraries", of_line)

@@ -88,7 +88,7 @@ def _add(
     why += f" in releases {distribution.specifier}" if distribution.specifier else ""
     files = tuple(frame.file for frame in frames if frame.is_app)
     names = (distribution.name,)
-    return Need(RULE, FindingKind.ADD_PYTHON_PACKAGE, names, lines, why, distribution.specifier, files)
+    return Need(RULE, FindingKind.ADD_PYTHON_PACKAGE, names, lines, why, distribution.specifier, files=files)
 
 
 def _removed(

@@ -10,7 +10,7 @@ from workflows.models.finding import FindingKind
 
 @dataclass(frozen=True)
 class Need:
-    """A package is missing and known."""
+    """Something is missing or wrong, and what cures it is known."""
 
     rule: str
     kind: FindingKind
@@ -20,6 +20,12 @@ class Need:
     reason: str
     version: str = ""
     """Specifier that the name needs, '' for any release."""
+    target: str = ""
+    """Path of the file to change, relative to the workspace; '' for the usual one of this kind."""
+    replaces: str = ""
+    """What `names` takes the place of in the target (`Finding.replaces`)."""
+    consulted: tuple[str, ...] = ()
+    """What was asked beside the evidence: which table, which entry."""
     files: tuple[str, ...] = ()
     """The project's own files in the traceback: where a scan starts."""
 

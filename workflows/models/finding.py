@@ -18,10 +18,17 @@ class FindingKind(StrEnum):
     REMOVE_PYTHON_PACKAGE = "remove_python_package"
     ADD_EXTRA = "add_extra"
     ADD_NODE_PACKAGE = "add_node_package"
+    REMOVE_NODE_PACKAGE = "remove_node_package"
+    RENAME_NODE_PACKAGE = "rename_node_package"
+    MOVE_NODE_PACKAGE = "move_node_package"
+    CHANGE_NODE_VERSION_PIN = "change_node_version_pin"
     CHANGE_NODE_VERSION = "change_node_version"
     SET_PACKAGE_JSON_FIELD = "set_package_json_field"
     ADD_GO_MODULE = "add_go_module"
     ADD_RUBY_GEM = "add_ruby_gem"
+    ADD_PHP_PACKAGE = "add_php_package"
+    ADD_JAVA_DEPENDENCY = "add_java_dependency"
+    ADD_RUST_CRATE = "add_rust_crate"
     ADD_MANIFEST = "add_manifest"
     CHANGE_LOCKFILE = "change_lockfile"
     CHANGE_BASE_IMAGE = "change_base_image"
@@ -38,6 +45,7 @@ class FindingOrigin(StrEnum):
     EVIDENCE = "evidence"
     SCAN = "scan"
     OPERATOR = "operator"
+    LLM = "llm"
 
 
 class Quote(Model):
@@ -59,6 +67,13 @@ class Finding(Model):
     target: str | None = None
     """Path of the file to change, relative to the workspace."""
     version: str | None = None
+    """Specifier for a package; for a pin, the version or specifier it gets."""
+    replaces: str | None = None
+    """What ``names`` takes the place of in the target: a package, an image, the text of a command."""
     origin: FindingOrigin = FindingOrigin.EVIDENCE
     quotes: tuple[Quote, ...] = ()
     reason: str = ""
+    consulted: tuple[str, ...] = ()
+    """What was asked beside the evidence, and its answer: knowledge, package index, image; a line each."""
+    doubts: tuple[str, ...] = ()
+    """Why a person should look before this package is installed (supply chain); empty: no reason."""
