@@ -13,7 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows import ports
     from workflows.deciding import DecidingRun
     from workflows.errors import OrchestratorError
-    from workflows.lifecycle import StepFailed
+    from workflows.lifecycle import Ended, StepFailed
     from workflows.models.guarding import (
         GuardedRun,
         LookAroundInput,
@@ -131,6 +131,21 @@ class CoordinatingRun(DecidingRun):
             await self._await_release(seen.hold)
         elif seen.unsettled:
             await self._stand_in_line(seen.unsettled)
+
+    async def _was_in_the_middle_of_others(self, refusal: Ended | StepFailed) -> bool:
+        """Whether this run judged what another run had only half done; then that run's end is awaited.
+
+        Raises:
+            StepFailed: ``project_busy`` where nobody will settle what the other run left.
+        """
+        final = isinstance(refusal, Ended) and refusal.status not in {RunStatus.FAILED, RunStatus.SUCCEEDED}
+        if final or self._lane is not None:
+            return False
+        job = LookAroundInput(run_id=self.record.run_id, project=self.record.project or "")
+        others = (await self._perform(ports.LOOK_AROUND, job)).unsettled
+        if others:
+            await self._stand_in_line(others)
+        return bool(others)
 
     async def _await_release(self, hold: Hold) -> None:
         """An operator's pause: wait, holding nothing but the place in the lane."""

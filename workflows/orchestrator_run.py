@@ -78,8 +78,15 @@ class OrchestratorRun(SettlingRun):
     async def _repair_in_rounds(self) -> None:
         failure: Failure | None = None
         while True:
-            await self._analyze(failure)
-            await self._agree_on_a_plan()
+            try:
+                await self._analyze(failure)
+                await self._agree_on_a_plan()
+            except (Ended, StepFailed) as refusal:
+                if self._wrote or not await self._was_in_the_middle_of_others(refusal):
+                    raise
+                await self._begin_again()
+                failure = None
+                continue
             failure = await self._execute()
             if failure is None:
                 return

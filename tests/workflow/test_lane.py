@@ -187,6 +187,25 @@ async def test_a_project_that_another_live_run_is_changing_is_waited_for() -> No
         assert (await asyncio.wait_for(second.result(), FREED_SECONDS))["status"] == "succeeded"
 
 
+@pytest.mark.parametrize("where", ["analyze", "plan"])
+async def test_a_refusal_in_the_middle_of_another_runs_work_is_no_answer(where: str) -> None:
+    """What another run had half done is not what was asked about: after its end all is looked at anew."""
+    host = ScriptedHost()
+    begun, usual = host.hang("build"), ScriptedHost().answers["build"]
+    async with town(host) as here:
+        first = await here.start()
+        await asyncio.wait_for(begun.wait(), 10)
+        other = OpenJournal(run_id=str(first.first_execution_run_id), workflow_id=first.id)
+        host.then(where, OrchestratorError("no_safe_fix", detail="half a change fits nothing"))
+        host.then("look_around", LookAroundResult(unsettled=(other,)))
+        second = await here.start()
+        await here.until(second, "queued")
+        host.answers["build"] = usual
+        await first.cancel()
+        assert (await asyncio.wait_for(second.result(), FREED_SECONDS))["status"] == "succeeded"
+        assert host.calls.count("preflight") == 3
+
+
 async def test_after_a_lost_run_the_project_is_refused() -> None:
     """Nobody will settle what it left: ``project_busy`` names it and what to type."""
     host = ScriptedHost()
