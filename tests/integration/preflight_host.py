@@ -2,6 +2,7 @@
 
 import os
 import stat
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler
@@ -19,12 +20,26 @@ from activities.adapters.journal import JournalStore
 from activities.adapters.policy_file import PolicySource
 from activities.adapters.state_dir import StateDir
 from activities.preflight import Preflight
+from tests.conftest import ComposeFactory
 from tests.sandbox import ComposeSandbox
 from workflows.errors import OrchestratorError
 from workflows.models.request import RunRequest
 from workflows.ports import PreflightInput, PreflightResult, RunRef
 
 RUN_ID = "run-under-test"
+SLEEPER = 'command: ["sleep", "600"]\n    init: true\n    stop_grace_period: 1s\n'
+COMPOSE = f"""\
+services:
+  api:
+    build: ./api
+    {SLEEPER}  worker:
+    image: python:3.13-slim
+    {SLEEPER}"""
+DOCKERFILE = "FROM python:3.13-slim\nCOPY requirements.txt /\n"
+FILES = {"compose.yaml": COMPOSE, "api/Dockerfile": DOCKERFILE, "api/requirements.txt": "flask\n"}
+REPAIR = "repair the missing dependency for the api service"
+
+MakeHost = Callable[..., "PreflightHost"]
 
 
 @dataclass(frozen=True)
@@ -148,3 +163,13 @@ def read_only_proxy(path: Path, engine_socket: str) -> ThreadingUnixStreamServer
     server = ThreadingUnixStreamServer(str(path), Handler)
     server.daemon_threads = True
     return server
+
+
+def host_maker(compose_project: ComposeFactory, state: Path) -> MakeHost:
+    """``make(extra_files, compose=...)``: a project on disk and a worker that looks at it."""
+
+    def make(extra: dict[str, str] | None = None, *, compose: str = COMPOSE) -> PreflightHost:
+        sandbox = compose_project({**FILES, "compose.yaml": compose, **(extra or {})})
+        return PreflightHost(sandbox, StateDir(state))
+
+    return make

@@ -1,55 +1,36 @@
 """PREFLIGHT on the real engine: every code it can refuse with, and what it measures."""
 
-import os
-import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from socket import AF_UNIX, SOCK_STREAM, socket
 
 import pytest
 
-from activities.adapters import workspace as workspace_adapter
-from activities.adapters.compose_runner import ComposeRunner
-from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.journal import Journal
-from activities.adapters.state_dir import StateDir
-from activities.checks.implicit_project import implicit_names
 from tests.conftest import ComposeFactory
-from tests.integration.preflight_host import RUN_ID, PreflightHost, fake_docker, read_only_proxy
-from tests.sandbox import unique_project_name
+from tests.integration.preflight_host import (
+    COMPOSE,
+    REPAIR,
+    RUN_ID,
+    MakeHost,
+    PreflightHost,
+    fake_docker,
+    host_maker,
+    read_only_proxy,
+)
 from workflows.allow_list import allowed
 from workflows.models.request import IntentKind
 from workflows.models.snapshot import ServiceState
 
 ENGINE_SOCKET = "/var/run/docker.sock"
-SLEEPER = 'command: ["sleep", "600"]\n    init: true\n    stop_grace_period: 1s\n'
-COMPOSE = f"""\
-services:
-  api:
-    build: ./api
-    {SLEEPER}  worker:
-    image: python:3.13-slim
-    {SLEEPER}"""
-DOCKERFILE = "FROM python:3.13-slim\nCOPY requirements.txt /\n"
-FILES = {"compose.yaml": COMPOSE, "api/Dockerfile": DOCKERFILE, "api/requirements.txt": "flask\n"}
-REPAIR = "repair the missing dependency for the api service"
-
-MakeHost = Callable[..., PreflightHost]
 
 
 @pytest.fixture
 def make_host(compose_project: ComposeFactory, tmp_path: Path) -> MakeHost:
-    """``make_host(extra_files, compose=...)``: a project on disk and a worker that looks at it."""
-
-    def make(extra: dict[str, str] | None = None, *, compose: str = COMPOSE) -> PreflightHost:
-        sandbox = compose_project({**FILES, "compose.yaml": compose, **(extra or {})})
-        return PreflightHost(sandbox, StateDir(tmp_path / "state"))
-
-    return make
+    """A project on disk and a worker that looks at it."""
+    return host_maker(compose_project, tmp_path / "state")
 
 
 def _policy(rules: str = "", rest: str = "") -> str:
@@ -384,90 +365,3 @@ async def test_unreadable_policy(make_host: MakeHost, tmp_path: Path) -> None:
     host = make_host()
     gone = PreflightHost(host.sandbox, host.state, policy=tmp_path / "gone.yaml")
     assert (await gone.refuse(REPAIR)).code == "policy_unreadable"
-
-
-@contextmanager
-def _read_only(directory: Path) -> Iterator[None]:
-    if os.geteuid() != 0:
-        directory.chmod(0o555)
-        yield
-        directory.chmod(0o755)
-        return
-    subprocess.run(["mount", "--bind", directory, directory], check=True)
-    try:
-        subprocess.run(["mount", "-o", "remount,bind,ro", directory], check=True)
-        yield
-    finally:
-        subprocess.run(["umount", directory], check=True)
-
-
-class TestDirectories:
-    """Where the fix would be written."""
-
-    async def test_read_only_sources(self, make_host: MakeHost) -> None:
-        """A read-only mount (for a non-root worker: missing permission) is found before the plan."""
-        host = make_host()
-        with _read_only(host.sandbox.directory / "api"):
-            assert (await host.refuse(REPAIR)).code == "workspace_read_only"
-            assert (await host.refuse("add flask to api")).code == "workspace_read_only"
-
-    async def test_sources_of_somebody_else(
-        self, make_host: MakeHost, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """A worker that is neither root nor the owner could not keep the owner (COMPOSE fact 10)."""
-        host = make_host()
-        step = host.step
-        monkeypatch.setattr(os, "geteuid", lambda: 54321)
-        with pytest.raises(Exception, match="workspace_owner_mismatch"):
-            await step.preflight(host._input(REPAIR, {}))
-
-    async def test_too_little_space(self, make_host: MakeHost, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Said before a half-written file says it."""
-        monkeypatch.setattr(workspace_adapter, "MINIMUM_FREE_BYTES", 1 << 60)
-        assert (await make_host().refuse(REPAIR)).code == "disk_full"
-
-    async def test_state_directory_inside_the_project(self, make_host: MakeHost) -> None:
-        """Journals would become part of the image."""
-        host = make_host()
-        inside = StateDir(host.sandbox.directory / "state")
-        assert (await PreflightHost(host.sandbox, inside).refuse(REPAIR)).code == "state_dir_invalid"
-
-
-class TestImplicitName:
-    """The name of the project in a directory, found once at worker start."""
-
-    async def _names(self, directory: Path, **variables: str) -> tuple[str, ...]:
-        environment = {**os.environ, **variables}
-        engine = DockerEngine.from_environment(environment)
-        return await implicit_names(directory, engine, ComposeRunner(environment))
-
-    async def test_name_compose_would_choose(self, tmp_path: Path) -> None:
-        """The directory's, normalized, or the file's own ``name:``."""
-        directory = tmp_path / "Mmt Shop.v2"
-        directory.mkdir()
-        (directory / "compose.yaml").write_text(COMPOSE)
-        assert await self._names(directory) == ("mmtshopv2",)
-        (directory / "compose.yaml").write_text(f"name: mmt-own\n{COMPOSE}")
-        assert await self._names(directory) == ("mmt-own",)
-
-    async def test_running_projects_are_found_by_their_labels(
-        self, make_host: MakeHost, compose_project: ComposeFactory
-    ) -> None:
-        """Started with ``-p other``, once or twice, also through a link."""
-        host = make_host()
-        host.sandbox.compose("up", "-d", "worker")
-        assert await self._names(host.sandbox.directory) == (host.sandbox.name,)
-        link = host.state.root / "link"
-        link.symlink_to(host.sandbox.directory)
-        assert await self._names(link) == (host.sandbox.name,)
-        twin = compose_project({}, unique_project_name())
-        twin.compose("--project-directory", str(host.sandbox.directory), "up", "-d", "worker")
-        assert await self._names(host.sandbox.directory) == tuple(sorted((host.sandbox.name, twin.name)))
-
-    async def test_nothing_works(self, tmp_path: Path) -> None:
-        """Daemon away and files broken: a name all the same, so that the run can say what is wrong."""
-        directory = tmp_path / "mmt-broken"
-        directory.mkdir()
-        (directory / "compose.yaml").write_text("services: [")
-        names = await self._names(directory, DOCKER_HOST=f"unix://{tmp_path}/none.sock")
-        assert names == ("mmt-broken",)

@@ -5,6 +5,7 @@ signals. The host's evidence is real: files in a state directory, with their che
 """
 
 import asyncio
+import re
 import sys
 import threading
 from collections.abc import AsyncIterator, Coroutine, Iterator
@@ -16,8 +17,11 @@ from typing import Any, TypeVar
 from temporalio.client import Client
 from temporalio.common import SearchAttributeKey
 from temporalio.testing import WorkflowEnvironment
+from typer.testing import CliRunner, Result
 
 from activities.adapters.artifact_store import ArtifactStore
+from starter.cli.app import build_app
+from starter.cli.exit_codes import ExitCode
 from starter.client import OrchestratorClient
 from starter.converter import data_converter
 from tests.workflow.scripted_host import HOST, ScriptedHost
@@ -25,10 +29,11 @@ from worker.settings import WorkerSettings
 from worker.workers import Wiring, running_workers
 from workflows import ports
 from workflows.models.policy import ApprovalGate
-from workflows.models.record import RunReport
+from workflows.models.record import RunRecord, RunReport
 from workflows.models.status import RunStatus
 
 T = TypeVar("T")
+RUN_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 KEYWORDS = ("mm_state", "mm_owner_type", "mm_owner_id", "mm_entry", "mm_repo", "mm_integration")
 
 
@@ -151,3 +156,38 @@ async def _event() -> asyncio.Event:
 async def connected(address: str) -> AsyncIterator[Client]:
     """A client on the caller's loop: what stands in for the embedded stack of ``--local``."""
     yield await Client.connect(address, data_converter=data_converter)
+
+
+class Operator:
+    """Somebody at a terminal: types commands, reads exit code, stdout and stderr."""
+
+    def __init__(self, stage: Stage, state: Path) -> None:
+        self.stage = stage
+        self.state = state
+        self.user = "dave"
+
+    def types(self, *args: str, text: str | None = None) -> Result:
+        """One command; never a traceback."""
+        app = build_app(lambda _dir: connected(self.stage.address))
+        env = {
+            "TEMPORAL_ADDRESS": self.stage.address,
+            "MM_ORCHESTRATOR_STATE_DIR": str(self.state),
+            "MM_ORCHESTRATOR_USER": self.user,
+            "COLUMNS": "",
+        }
+        result = CliRunner().invoke(app, args, input=text, env=env)
+        assert "Traceback" not in result.output
+        return result
+
+    def run(self, *options: str) -> RunRecord:
+        """``run --json`` and the record it printed."""
+        result = self.types("run", "api", "repair the missing dependency", "--json", *options)
+        return RunRecord.model_validate_json(result.stdout)
+
+    def starts_a_waiting_run(self) -> str:
+        """A run that waits for an approval; its id."""
+        result = self.types("run", "api", "repair the missing dependency", "--detach")
+        assert result.exit_code == ExitCode.AWAITING_APPROVAL
+        found = RUN_ID.search(result.stdout)
+        assert found is not None
+        return found.group()

@@ -9,11 +9,9 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-from typer.testing import CliRunner, Result
 
-from starter.cli.app import build_app
 from starter.cli.exit_codes import ExitCode
-from tests.unit.cli_stage import EvidenceHost, Stage, connected
+from tests.unit.cli_stage import RUN_ID, EvidenceHost, Operator, Stage
 from tests.workflow.scripted_host import GATE
 from workflows.errors import OrchestratorError
 from workflows.models.policy import ApprovalGate
@@ -21,7 +19,6 @@ from workflows.models.record import RunRecord
 from workflows.models.request import RunRequest
 from workflows.models.status import RunStatus
 
-RUN_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]")
 
 
@@ -30,41 +27,6 @@ def stage() -> Iterator[Stage]:
     """One server for this module."""
     with Stage() as running:
         yield running
-
-
-class Operator:
-    """Somebody at a terminal: types commands, reads exit code, stdout and stderr."""
-
-    def __init__(self, stage: Stage, state: Path) -> None:
-        self.stage = stage
-        self.state = state
-        self.user = "dave"
-
-    def types(self, *args: str, text: str | None = None) -> Result:
-        """One command; never a traceback."""
-        app = build_app(lambda _dir: connected(self.stage.address))
-        env = {
-            "TEMPORAL_ADDRESS": self.stage.address,
-            "MM_ORCHESTRATOR_STATE_DIR": str(self.state),
-            "MM_ORCHESTRATOR_USER": self.user,
-            "COLUMNS": "",
-        }
-        result = CliRunner().invoke(app, args, input=text, env=env)
-        assert "Traceback" not in result.output
-        return result
-
-    def run(self, *options: str) -> RunRecord:
-        """``run --json`` and the record it printed."""
-        result = self.types("run", "api", "repair the missing dependency", "--json", *options)
-        return RunRecord.model_validate_json(result.stdout)
-
-    def starts_a_waiting_run(self) -> str:
-        """A run that waits for an approval; its id."""
-        result = self.types("run", "api", "repair the missing dependency", "--detach")
-        assert result.exit_code == ExitCode.AWAITING_APPROVAL
-        found = RUN_ID.search(result.stdout)
-        assert found is not None
-        return found.group()
 
 
 @pytest.fixture
