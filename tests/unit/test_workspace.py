@@ -161,6 +161,16 @@ def test_what_leads_elsewhere_is_refused(workspace: Workspace, project: Path, pa
     assert not (project.parent / "new.txt").exists()
 
 
+def test_a_name_off_the_list_is_refused_though_it_leads_to_an_allowed_file(
+    workspace: Workspace, project: Path
+) -> None:
+    """Both names count: policy speaks of the names that a plan shows."""
+    (project / "notes.txt").symlink_to("api/requirements.txt")
+    with pytest.raises(OrchestratorError, match="diff_not_allowed"):
+        workspace.resolve("notes.txt")
+    assert workspace.resolve("api/requirements.txt")
+
+
 def test_a_link_to_an_allowed_file_is_followed_once(workspace: Workspace, project: Path) -> None:
     """The file behind it changes, the link stays a link."""
     link = project / "api/requirements-prod.txt"
