@@ -1,4 +1,4 @@
-"""The commands that need a worker's parts: dev, worker, doctor, recover, policy check.
+"""The commands that need a worker's parts: dev, worker, doctor, recover, policy check, diagnose.
 
 Their imports are inside: ``--help`` and the commands that only ask Temporal should not wait for them.
 """
@@ -8,7 +8,7 @@ from collections.abc import Coroutine
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
@@ -41,6 +41,42 @@ Everything = Annotated[bool, typer.Option("--all", help="Every project of this D
 HoldReason = Annotated[
     str, typer.Option("--reason", metavar="TEXT", help="Why; whoever waits reads it.", show_default=False)
 ]
+LogFile = Annotated[
+    Path,
+    typer.Option(
+        "--log",
+        metavar="FILE",
+        help="The log of a failed build or service ('-': standard input).",
+        show_default=False,
+    ),
+]
+Context = Annotated[
+    Path | None,
+    typer.Option(
+        "--context", metavar="DIR", help="The service's build context.", exists=True, file_okay=False
+    ),
+]
+DockerfilePath = Annotated[
+    Path | None,
+    typer.Option(
+        "--dockerfile",
+        metavar="FILE",
+        help="Default: Dockerfile of the context.",
+        exists=True,
+        dir_okay=False,
+    ),
+]
+BaseImage = Annotated[
+    str, typer.Option("--base-image", metavar="REF", help="Default: read from the Dockerfile.")
+]
+PackageManager = Annotated[
+    str, typer.Option("--package-manager", metavar="NAME", help="apt, apk or yum; default: found out.")
+]
+WhichPhase = Annotated[
+    Literal["build", "run"] | None,
+    typer.Option("--phase", help="When the log was written; default: guessed from it."),
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else on stdout.")]
 
 
 def add_commands(app: typer.Typer) -> None:
@@ -51,6 +87,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command("recover")(recover)
     app.command("hold")(hold)
     app.command("release")(release)
+    app.command("diagnose")(diagnose)
     policy = typer.Typer(no_args_is_help=True, help="Look at a policy file.")
     policy.command("check")(policy_check)
     app.add_typer(policy, name="policy")
@@ -138,6 +175,39 @@ def release(project: Paused = None, *, everything: Everything = False) -> None:
     if project is None and not everything:
         raise typer.BadParameter("name a project, or --all")
     _say(resume(_settings(), None if everything else project))
+
+
+def diagnose(  # noqa: PLR0913 - a command's options are its parameters
+    context: typer.Context,
+    *,
+    log: LogFile,
+    context_dir: Context = None,
+    dockerfile: DockerfilePath = None,
+    base_image: BaseImage = "",
+    package_manager: PackageManager = "",
+    phase: WhichPhase = None,
+    as_json: Json = False,
+) -> None:
+    """What the rules make of a log: the cause, its proof, and the change; needs neither Docker nor Temporal.
+
+    A decision to decline is an answer as well: exit code 0.
+    """
+    from activities.diagnosis.evidence import Phase  # noqa: PLC0415
+    from starter.cli.session import session_of  # noqa: PLC0415
+    from worker.diagnosing import Question, answer  # noqa: PLC0415
+    from worker.diagnosis_view import answer_view  # noqa: PLC0415
+
+    session = session_of(context)
+    known = Phase(phase) if phase else None
+    question = Question(log, context_dir, dockerfile, base_image, package_manager, known)
+    try:
+        found = answer(question)
+    except OSError as error:
+        raise typer.BadParameter(f"{log}: {error.strerror or error}", param_hint="--log") from error
+    if as_json:
+        session.json(found)
+    else:
+        session.answer(*answer_view(found))
 
 
 def _settings() -> "WorkerSettings":

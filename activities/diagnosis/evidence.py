@@ -22,6 +22,8 @@ class SourceText:
     name: str
     text: str
     phase: Phase = Phase.RUN
+    first_line: int = 1
+    """Number of the text's first line, where the text is the end of something longer."""
 
 
 @dataclass(frozen=True)

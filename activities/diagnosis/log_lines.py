@@ -63,13 +63,26 @@ class Log:
         return found
 
 
-def read_log(text: str) -> Log:
-    """The lines of `text`, numbered from 1; a line ends at a newline only, as editors count them."""
-    numbered = list(enumerate(text.split("\n"), 1))[-MAX_LINES:]
+def read_log(text: str, first_line: int = 1) -> Log:
+    """The lines of `text`, numbered from `first_line`; only a newline ends one, as editors count them."""
+    start = _start_of_end(text)
+    first = first_line + text.count("\n", 0, start)
+    numbered = enumerate(text[start:].split("\n"), first)
     lines = _name_summaries([_read(number, raw) for number, raw in numbered])
-    failed = {line.stream for line in lines if _STEP_FAILED.match(_ANSI.sub("", line.text))}
+    steps = (line for line in lines if line.stream.startswith("#"))
+    failed = {line.stream for line in steps if _STEP_FAILED.match(_ANSI.sub("", line.text))}
     summaries = {line.stream for line in lines if line.stream.startswith("summary")}
     return Log(tuple(lines), frozenset(failed | summaries if failed else ()))
+
+
+def _start_of_end(text: str) -> int:
+    """Where the last MAX_LINES lines begin; what comes before is never copied."""
+    start = len(text)
+    for _ in range(MAX_LINES):
+        start = text.rfind("\n", 0, start)
+        if start < 0:
+            return 0
+    return start + 1
 
 
 def _read(number: int, raw: str) -> LogLine:
