@@ -1,0 +1,34 @@
+"""Node's rules: modules, bundlers, TypeScript, package managers, native builds, and the Node release itself."""
+
+from __future__ import annotations
+
+from activities.diagnosis import (
+    node_install,
+    node_messages,
+    node_modules,
+    node_native,
+    node_refusals,
+    node_runtime,
+    node_scripts,
+)
+from activities.diagnosis.project import Project
+from activities.diagnosis.reading import Ecosystem, Place
+from activities.diagnosis.verdicts import Verdict
+
+_RULES = (
+    node_runtime.of_line,
+    node_modules.of_line,
+    node_messages.of_line,
+    node_scripts.of_line,
+    node_native.of_line,
+    node_install.of_line,
+    node_refusals.of_line,
+)
+
+
+def of_line(place: Place, project: Project) -> Verdict | None:
+    """The verdict on one line, by the first family of messages that knows it."""
+    return next((verdict for rule in _RULES if (verdict := rule(place, project))), None)
+
+
+ECOSYSTEM = Ecosystem("node", of_line)
