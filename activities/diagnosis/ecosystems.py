@@ -8,4 +8,5 @@ ECOSYSTEMS: tuple[Ecosystem, ...] = (
     node.ECOSYSTEM,
     libraries.ECOSYSTEM,
     declines.ECOSYSTEM,
+    node.LAST,
 )

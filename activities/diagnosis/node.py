@@ -22,7 +22,7 @@ _RULES = (
     node_scripts.of_line,
     node_native.of_line,
     node_install.of_line,
-    node_refusals.of_line,
+    node_refusals.certain,
 )
 
 
@@ -32,3 +32,5 @@ def of_line(place: Place, project: Project) -> Verdict | None:
 
 
 ECOSYSTEM = Ecosystem("node", of_line)
+LAST = Ecosystem("node, last resort", node_refusals.of_line)
+"""Asked after everybody else."""

@@ -100,6 +100,16 @@ def syntax_since(token: str, code: str) -> tuple[str, str] | None:
     return None
 
 
+def is_lockstep(scope: str) -> bool:
+    """Whether all packages of this scope are published with the same major release."""
+    return scope in _table("node_facts.json", "lockstep_scopes")
+
+
+def companions_of(name: str) -> tuple[str, ...]:
+    """Packages that are published in the same releases as `name`."""
+    return tuple(_table("node_facts.json", "companions").get(name, ()))
+
+
 def is_own_name(name: str) -> bool:
     """Whether projects call their own folders so: then no package is meant unless it is certain."""
     return name in _table("node_facts.json", "own_names")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 
 from activities.diagnosis.evidence import Phase
-from activities.diagnosis.node_images import node_image, node_release
+from activities.diagnosis.node_images import node_release
 from activities.diagnosis.node_knowledge import release
+from activities.diagnosis.node_project import manager
 from activities.diagnosis.project import Project
 from activities.diagnosis.reading import Place
 from activities.diagnosis.verdicts import Need, Refusal, Verdict
@@ -132,16 +133,15 @@ def _old_python(project: Project, around: list) -> str:  # type: ignore[type-arg
 
 
 def _no_python_2(project: Project) -> bool:
-    return project.release in ("bookworm", "trixie", "noble") and project.package_manager != "apk"
+    return project.release in ("bookworm", "trixie", "noble") and manager(project) != "apk"
 
 
 def _system(
     apt: tuple[str, ...], apk: tuple[str, ...], what: str, why: str, place: Place, project: Project
 ) -> Verdict:
-    unknown = project.facts is None and not project.base_image
-    manager = project.package_manager or ("apt" if unknown or node_image(project) else "")
-    names = {"apt": apt, "apk": apk}.get(manager)
+    used = manager(project)
+    names = {"apt": apt, "apk": apk}.get(used)
     if names is None:
         return Refusal(f"build.node_{what}", f"{why}; the package for this image is not known", (place.line,))
-    reason = f"{why}; {', '.join(names)} of {manager}"
+    reason = f"{why}; {', '.join(names)} of {used}"
     return Need(f"build.node_{what}", FindingKind.ADD_SYSTEM_PACKAGE, names, (place.line,), reason)

@@ -26,6 +26,7 @@ from activities.diagnosis.node_project import (
     target_of,
     tool,
 )
+from activities.diagnosis.node_versions import version_for
 from activities.diagnosis.project import Project
 from activities.diagnosis.reading import Place
 from activities.diagnosis.verdicts import Need, Refusal, Verdict
@@ -106,6 +107,9 @@ def add_package(
     if lists_packages_in_dockerfile(project):
         target = project.dockerfile_target()
     consulted = tuple(f"node packages: {name} {newest(name)}".rstrip() for name in names)
+    if not version and len(names) == 1:
+        version, why = version_for(names[0], manifest, node_release(project, lines))
+        consulted = (*consulted, why)
     return Need(
         rule, FindingKind.ADD_NODE_PACKAGE, names, lines, reason, version, target, consulted=consulted
     )

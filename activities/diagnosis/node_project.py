@@ -10,6 +10,7 @@ from pathlib import Path
 
 from activities.diagnosis.project import Project
 from activities.diagnosis.source_tree import ignore_rules, is_ignored, read_text
+from activities.manifests import dockerfile
 from activities.manifests.node_commands import NodeInstall, node_installs, package_name
 
 _MAX_DEPTH = 3
@@ -157,6 +158,17 @@ def tool(project: Project) -> str:
     said = " ".join(i.body.chars for i in project.facts.instructions) if project.facts else ""
     named = re.search(r"(?<![\w.-])(yarn|pnpm)(?![\w./-])", said)
     return named[1] if named else "npm"
+
+
+def manager(project: Project) -> str:
+    """`apt`, `apk` or `yum` of the stage that installs; Debian's where nothing at all is known, '' else."""
+    facts, used = project.facts, installs(project)
+    if facts is not None and used:
+        found = dockerfile.package_manager(facts, used[0].stage)
+        if found:
+            return found
+    unknown = facts is None and not project.base_image
+    return project.package_manager or ("apt" if unknown else "")
 
 
 def named_in_dockerfile(project: Project) -> set[str]:

@@ -8,40 +8,113 @@ from activities.diagnosis.project import Project
 from activities.diagnosis.reading import Place
 from activities.diagnosis.verdicts import Refusal
 
-_CAUSES: tuple[tuple[str, str, str, bool], ...] = (
-    ("private_package", r"npm (?:ERR!|error) (?:code )?E40[13]\b|40[13] (?:Unauthorized|Forbidden) - (?:GET|PUT)|Request failed \\?\"40[13]|ERR_PNPM_FETCH_40[13]|YN0041",
-     "the registry refuses access: a private package without its token", False),
-    ("heap", r"JavaScript heap out of memory|Reached heap limit Allocation failed", "the process ran out of its memory limit", False),
-    ("no_package_json", r"ENOENT: no such file or directory, open '\S*package\.json'|Couldn't find a package\.json file in|ERR_PNPM_NO_PKG_MANIFEST|No package\.json (?:was )?found in|ENOENT.*Could not read package\.json",
-     "there is no package.json where the package manager runs: its COPY or the working directory is the cause", False),
-    ("missing_script", r"[Mm]issing script: ?\W?([\w:-]+)|ERR_PNPM_NO_SCRIPT\b|Command \"\S+\" not found\. Did you mean", "package.json has no such script", False),
-    ("refused", r"\bconnect ECONNREFUSED\b|\bgetaddrinfo (?:ENOTFOUND|EAI_AGAIN)\b|\bECONNRESET\b|\bETIMEDOUT\b|ERR_SOCKET_TIMEOUT|\bEAI_AGAIN\b", "a host cannot be reached", False),
-    ("port_in_use", r"\bEADDRINUSE\b", "the port is in use already", False),
-    ("permission", r"\bEACCES\b|\bEPERM\b", "access to a file or port is denied", False),
-    ("disk_full", r"\bENOSPC\b", "the disk is full, or the number of watched files is at its limit", False),
-    ("invalid_elf", r"invalid ELF header|Exec format error", "a compiled module was built for another platform: node_modules was copied from the host", False),
-    ("other_abi", r"was compiled against a different Node\.js version", "a compiled module was built for another Node: node_modules comes from elsewhere", False),
-    ("invalid_json", r"npm (?:ERR!|error) (?:code )?EJSONPARSE|Invalid package config|Unexpected token .* in JSON at position", "a JSON file of the project is not well-formed", False),
-    ("not_exported", r"ERR_PACKAGE_PATH_NOT_EXPORTED|Package subpath '\S+' is not defined by \"exports\"|is not exported from package",
-     "a package no longer offers the path that is asked for: another release of it, or of what asks, is the cure", False),
-    ("no_export", r"does not provide an export named|is not exported by|has no exported member|TS2305|TS2724",
-     "the installed release of a package has no such name", False),
-    ("type_error", r"error TS\d{4,5}:|^Type error: |TypeScript error in", "the sources do not pass the type checker", True),
-    ("environment", r"(?:[Mm]issing|[Rr]equired|[Uu]ndefined) (?:required )?env(?:ironment)?(?: variables?)?\b|[Ee]nvironment variable .{1,60}(?:not set|missing|required|not found|not defined|undefined)|secretOrPrivateKey must have a value|Config validation error",
-     "an environment variable or a secret is missing", False),
-    ("rejected", r"Authentication failed|password authentication failed|Invalid API key|ER_ACCESS_DENIED_ERROR|MongoServerError: bad auth", "credentials are refused", False),
-    ("syntax", r"^(?:\w+: )?SyntaxError: |✘ \[ERROR\] (?:Unexpected|Expected)|Parsing error: ", "a source file cannot be parsed", True),
-    ("thrown", r"^(?:Uncaught )?(?:Type|Reference|Range)Error: |^\[?Error: |UnhandledPromiseRejection", "the program threw an error, which is no missing dependency", True),
-    ("lifecycle", r"npm (?:ERR!|error) (?:code ELIFECYCLE|command failed)|error Command failed with exit code|ELIFECYCLE\W+Command failed", "a script of package.json failed", True),
-)  # fmt: skip
-_COMPILED = tuple((name, re.compile(pattern), reason, weak) for name, pattern, reason, weak in _CAUSES)
+_NPM = r"npm (?:ERR!|error)"
+_Cause = tuple[str, re.Pattern[str], str]
+
+
+def _cause(name: str, reason: str, *patterns: str) -> _Cause:
+    return name, re.compile("|".join(patterns)), reason
+
+
+_CERTAIN: tuple[_Cause, ...] = (
+    _cause(
+        "private_package",
+        "the registry refuses access: a private package without its token",
+        rf"{_NPM} (?:code )?E40[13]\b",
+        r"40[13] (?:Unauthorized|Forbidden) - (?:GET|PUT)",
+        r"Request failed \\?\"40[13]",
+        r"ERR_PNPM_FETCH_40[13]",
+        r"\bYN0041\b",
+    ),
+    _cause(
+        "heap",
+        "the process ran out of its memory limit",
+        r"JavaScript heap out of memory|Reached heap limit Allocation failed",
+    ),
+    _cause(
+        "no_package_json",
+        "there is no package.json where the package manager runs: its COPY or the working directory is the cause",
+        r"ENOENT: no such file or directory, open '\S*package\.json'",
+        r"Couldn't find a package\.json file in|ERR_PNPM_NO_PKG_MANIFEST|No package\.json (?:was )?found in",
+        r"Could not read package\.json: Error: ENOENT",
+    ),
+    _cause(
+        "missing_script",
+        "package.json has no such script",
+        r"[Mm]issing script: ?\W?[\w:-]+|ERR_PNPM_NO_SCRIPT\b",
+    ),
+    _cause(
+        "invalid_elf",
+        "a compiled module was built for another platform: node_modules was copied from the host",
+        r"\.node: invalid ELF header",
+    ),
+    _cause(
+        "other_abi",
+        "a compiled module was built for another Node: node_modules comes from elsewhere",
+        r"was compiled against a different Node\.js version",
+    ),
+    _cause(
+        "invalid_json",
+        "a JSON file of the project is not well-formed",
+        rf"{_NPM} (?:code )?EJSONPARSE|Invalid package config|in JSON at position \d",
+    ),
+    _cause(
+        "not_exported",
+        "a package no longer offers the path that is asked for: another release of it, or of what asks, is the cure",
+        r"ERR_PACKAGE_PATH_NOT_EXPORTED|Package subpath '\S+' is not defined by \"exports\"",
+        r"is not exported from package",
+    ),
+    _cause(
+        "no_export",
+        "the installed release of a package has no such name",
+        r"does not provide an export named|['\"]\S+['\"] is not exported by|error TS(?:2305|2724|2614)\b",
+    ),
+    _cause(
+        "no_setting",
+        "an environment variable or a secret is missing",
+        r"secretOrPrivateKey must have a value|Config validation error: \"?[A-Z_]+\"? is required",
+        r"^PrismaClientInitializationError|Environment variable not found: \w+",
+        r"Error: Missing required environment variable|uri\W+ parameter to \W?openUri\(\)\W? must be a string",
+    ),
+)
+_WEAK: tuple[_Cause, ...] = (
+    _cause(
+        "type_error",
+        "the sources do not pass the type checker",
+        r"\berror TS\d{4,5}:|^Type error: |TS\d{4,5}: ",
+    ),
+    _cause("syntax", "a source file cannot be parsed", r"SyntaxError: |✘ \[ERROR\]|Parsing error: "),
+    _cause(
+        "thrown",
+        "the program threw an error, which is no missing dependency",
+        r"^(?:Uncaught )?(?:Type|Reference|Range|Syntax)?Error(?: \[\w+\])?: |UnhandledPromiseRejection",
+    ),
+    _cause(
+        "lifecycle",
+        "a script of package.json failed",
+        rf"{_NPM} (?:code ELIFECYCLE|command failed)|error Command failed with exit code",
+        r"ELIFECYCLE\W+Command failed",
+    ),
+)
+_NODE = re.compile(r"node:internal|node_modules|\.[cm]?[jt]sx?[:(]\d+|\bnpm\b|\byarn\b|\bpnpm\b|Node\.js v\d")
+
+
+def certain(place: Place, _: Project) -> Refusal | None:
+    """The refusal for a cause that only Node's own tools word so."""
+    return _first(place, _CERTAIN, weak=False)
 
 
 def of_line(place: Place, _: Project) -> Refusal | None:
-    """The refusal for a known cause; weak ones yield to anything that says more in the same build step."""
-    text = place.line.plain
-    for name, pattern, reason, weak in _COMPILED:
-        found = pattern.search(text)
-        if found:
+    """A last resort, where the lines around are Node's: yields to anything that says more in the same step."""
+    found = _first(place, _WEAK, weak=True)
+    if found is None:
+        return None
+    around = [*place.before(12), place.line, *place.after(12)]
+    return found if any(_NODE.search(line.plain) for line in around) else None
+
+
+def _first(place: Place, causes: tuple[_Cause, ...], *, weak: bool) -> Refusal | None:
+    for name, pattern, reason in causes:
+        if pattern.search(place.line.plain):
             return Refusal(f"node.{name}", reason, (place.line,), generic=weak)
     return None

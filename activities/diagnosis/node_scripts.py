@@ -7,7 +7,7 @@ import re
 from activities.diagnosis.node_images import node_image
 from activities.diagnosis.node_knowledge import package_of_command
 from activities.diagnosis.node_packages import missing_package
-from activities.diagnosis.node_project import package_json_for
+from activities.diagnosis.node_project import manager, package_json_for
 from activities.diagnosis.project import Project
 from activities.diagnosis.reading import Place
 from activities.diagnosis.verdicts import Need, Refusal, Verdict
@@ -90,7 +90,7 @@ def _shell_command(name: str, package: str, place: Place, project: Project) -> V
 
 def _tool(name: str, place: Place, project: Project) -> Verdict:
     """Node's own tools: from the distribution's packages, or for yarn and pnpm from npm."""
-    manager = _manager(project)
+    used = manager(project)
     lines = (place.line,)
     prefix = "build" if place.phase is Phase.BUILD else "system"
     if name in ("yarn", "pnpm"):
@@ -101,25 +101,20 @@ def _tool(name: str, place: Place, project: Project) -> Verdict:
             return Need(
                 "node.no_" + name, FindingKind.EDIT_RUN_COMMAND, (command,), lines, why, target=target
             )
-        if name == "yarn" and manager == "apk":
+        if name == "yarn" and used == "apk":
             return Need(f"{prefix}.node_tool", FindingKind.ADD_SYSTEM_PACKAGE, ("yarn",), lines, why)
         return Refusal("node.no_" + name, f"the image has neither Node nor {name}", lines)
     if node_image(project) and not _other_stage(project):
         text = f"{name} is part of {node_image(project)}: the PATH or the stage that runs it is the cause"
         return Refusal("node.tool_hidden", text, lines)
-    if manager not in ("apt", "apk"):
+    if used not in ("apt", "apk"):
         return Refusal(
             "node.no_node", f"the image has no {name}, and its package manager is not known", lines
         )
     wanted = ("nodejs",) if name in ("node", "nodejs") else ("npm",)
     wanted = wanted if _installs_node(project) or wanted == ("nodejs",) else ("npm", "nodejs")
-    why = f"the image has no {name}; {', '.join(wanted)} of {manager} bring it"
+    why = f"the image has no {name}; {', '.join(wanted)} of {used} bring it"
     return Need(f"{prefix}.node_tool", FindingKind.ADD_SYSTEM_PACKAGE, wanted, lines, why)
-
-
-def _manager(project: Project) -> str:
-    unknown = project.facts is None and not project.base_image
-    return project.package_manager or ("apt" if unknown else "")
 
 
 def _installs_node(project: Project) -> bool:

@@ -13,6 +13,7 @@ from activities.manifests.dockerfile_reader import parse
 from activities.manifests.errors import ManifestError
 from activities.manifests.installers import PipInstall, SystemInstall
 from activities.manifests.names import canonical, parse_requirement, spelled
+from activities.manifests.node_commands import node_installs
 from activities.manifests.shell_words import Word
 
 __all__ = [
@@ -160,10 +161,11 @@ def _names_packages(site: Installed) -> bool:
 
 
 def _install_to_extend(facts: DockerfileFacts, index: int, manager: str) -> SystemInstall | None:
-    """The last fitting install before the first pip install, in the stage or in those below it."""
+    """The last fitting install before the first pip or npm install, in the stage or in those below it."""
     for stage in facts.chain(index):
         pips = [i.instruction for i in facts.installs if i.stage == stage and isinstance(i.what, PipInstall)]
-        limit = min(pips, default=len(facts.instructions))
+        nodes = [i.instruction for i in node_installs(facts) if i.stage == stage]
+        limit = min([*pips, *nodes], default=len(facts.instructions))
         fitting = [
             i.what
             for i in facts.installs
@@ -244,6 +246,8 @@ def _anchor(facts: DockerfileFacts, index: int) -> Instruction:
         if instruction.keyword == "USER" and instruction.text.split(":")[0] not in _ROOT:
             break
         if any(i.instruction == position and isinstance(i.what, PipInstall) for i in facts.installs):
+            break
+        if any(i.instruction == position for i in node_installs(facts)):
             break
         early = early and instruction.keyword in _SKIPPED_AFTER_FROM
         if early or (instruction.keyword == "RUN" and _PREPARES_APT.search(instruction.body.chars)):

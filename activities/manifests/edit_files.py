@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from activities.manifests import dockerfile
+from activities.manifests import dockerfile, node_edits
 from activities.manifests.editors import editor_for
 from activities.manifests.errors import ManifestError
+from activities.manifests.node_commands import installing_stage
 from workflows.models.finding import Finding, FindingKind
 
 Read = Callable[[str], bytes | None]
@@ -88,6 +89,8 @@ def _pin_package(finding: Finding, text: str, _: str | None) -> str:
 def _add_system_packages(finding: Finding, text: str, build_target: str | None) -> str:
     """Into the stage that runs, or, for what the build itself lacked, into the stage that installs."""
     stage = dockerfile.installing_stage(text, build_target) if finding.rule.startswith("build.") else None
+    if finding.rule.startswith("build.node_"):
+        stage = installing_stage(text, build_target)
     return dockerfile.add_system_packages(text, list(finding.names), target=build_target, stage=stage)
 
 
@@ -95,4 +98,12 @@ _EDITS: dict[FindingKind, Callable[[Finding, str, str | None], str]] = {
     FindingKind.ADD_PYTHON_PACKAGE: _add_package,
     FindingKind.CHANGE_PYTHON_VERSION_PIN: _pin_package,
     FindingKind.ADD_SYSTEM_PACKAGE: _add_system_packages,
+    FindingKind.ADD_NODE_PACKAGE: node_edits.add_node_package,
+    FindingKind.REMOVE_NODE_PACKAGE: node_edits.remove_node_package,
+    FindingKind.RENAME_NODE_PACKAGE: node_edits.rename_node_package,
+    FindingKind.MOVE_NODE_PACKAGE: node_edits.move_node_package,
+    FindingKind.CHANGE_NODE_VERSION_PIN: node_edits.pin_node_package,
+    FindingKind.SET_PACKAGE_JSON_FIELD: node_edits.set_package_json_field,
+    FindingKind.EDIT_RUN_COMMAND: node_edits.edit_run_command,
+    FindingKind.CHANGE_BASE_IMAGE: node_edits.change_image,
 }

@@ -55,12 +55,12 @@ def node_installs(facts: DockerfileFacts) -> list[NodeInstall]:
     return found
 
 
-def uses_tool(facts: DockerfileFacts, tool: str) -> bool:
-    """Whether any RUN, CMD or ENTRYPOINT calls `tool`."""
-    return any(
-        i.keyword in ("RUN", "CMD", "ENTRYPOINT") and re.search(rf"(?<![\w.-]){tool}(?![\w.-])", i.body.chars)
-        for i in facts.instructions
-    )
+def installing_stage(text: str, target: str | None = None) -> str | None:
+    """The number of the first stage that installs with npm, yarn or pnpm; None where none does."""
+    facts = parse(text, target)
+    reachable = facts.reachable()
+    stages = [install.stage for install in node_installs(facts) if install.stage in reachable]
+    return str(stages[0]) if stages else None
 
 
 def replace_command(text: str, old: str, new: str) -> str:

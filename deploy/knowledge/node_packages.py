@@ -63,12 +63,10 @@ def packages(listing: Path) -> dict[str, object]:
     rows.sort(key=lambda row: (-row[0], row[1]))
     popular, known = rows[:POPULAR], rows[POPULAR:KNOWN]
     return {
-        "provenance": {
-            "what": "packages by downloads a month, with their newest release",
-            "made_by": "deploy/knowledge/node_packages.py",
-            "list_of": "2026-11",
-            "kept": f"the first {POPULAR} are popular, up to {KNOWN} known",
-        },
+        "about": (
+            "Packages by downloads a month with their newest release, from a list of published packages of 2026-11; "
+            f"the first {POPULAR} are popular, up to {KNOWN} known. Made by deploy/knowledge/node_packages.py."
+        ),
         "popular": _lines(popular),
         "known": _lines(known),
     }
@@ -86,10 +84,10 @@ def builtins() -> dict[str, object]:
     version, modules = json.loads(said.stdout)
     names = sorted({name.removeprefix("node:") for name in modules if not name.startswith("_")} | set(_SINCE))
     return {
-        "provenance": {
-            "what": f"module.builtinModules of Node {version}, and the manual's history of younger modules",
-            "made_by": "deploy/knowledge/node_packages.py",
-        },
+        "about": (
+            f"module.builtinModules of Node {version}, and from the manual's history sections the release each younger "
+            "module came with. Made by deploy/knowledge/node_packages.py."
+        ),
         "modules": {name: _SINCE.get(name, "") for name in names},
         "prefix_only": list(_PREFIX_ONLY),
     }
