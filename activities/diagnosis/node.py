@@ -1,13 +1,15 @@
-"""Node's rules: modules, bundlers, TypeScript, package managers, native builds, and the Node release itself."""
+"""Node's rules: modules, bundlers, TypeScript, package managers, native builds, and Node itself."""
 
 from __future__ import annotations
 
 from activities.diagnosis import (
-    node_install,
+    node_engines,
+    node_locks,
     node_messages,
     node_modules,
     node_native,
     node_refusals,
+    node_registry,
     node_runtime,
     node_scripts,
 )
@@ -21,7 +23,9 @@ _RULES = (
     node_messages.of_line,
     node_scripts.of_line,
     node_native.of_line,
-    node_install.of_line,
+    node_locks.of_line,
+    node_registry.of_line,
+    node_engines.of_line,
     node_refusals.certain,
 )
 

@@ -32,7 +32,7 @@ _COMPILER = re.compile(
 _GIT = re.compile(
     r"(?:npm (?:ERR!|error)|error).*(?:spawn git(?: ENOENT)?$|No git binary found in \$PATH|not found: git)"
     r"|npm (?:ERR!|error) (?:path|syscall spawn) git\b|Couldn't find the binary git|ERR_PNPM.*\bspawn git ENOENT"
-    r"|npm (?:ERR!|error) enoent undefined ls-remote"
+    r"|npm (?:ERR!|error) (?:enoent )?undefined ls-remote|npm (?:ERR!|error) git clone .*: undefined$"
 )
 _GYP_VERSION = re.compile(r"node-gyp -v v(\d+)")
 _LIBRARIES: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = (

@@ -33,13 +33,14 @@ _TOKEN = re.compile(
     r"SyntaxError: (?:Unexpected token '?([^'\s]+)'?|Unexpected (identifier|reserved word)|Invalid (?:or unexpected token|regular expression flags))"
 )
 _NOT_DEFINED = re.compile(r"ReferenceError: (\w+) is not defined")
-_NOT_FUNCTION = re.compile(r"TypeError: (.+?) is not a (?:function|constructor)")
+_NOT_FUNCTION = re.compile(r"(?:TypeError: |\] )(.+?) is not a (?:function|constructor)")
 _NO_EXPORT = re.compile(r"The requested module '(node:)?([\w/]+)' does not provide an export named '(\w+)'")
 _SASS = re.compile(
     r"Node Sass does not yet support your current environment: .*Unsupported runtime \((\d+)\)"
 )
 _SASS_VERSION = re.compile(
-    r"node-sass@(\d+\.\d+\.\d+)|node-sass/releases/download/v(\d+\.\d+\.\d+)|\"node-sass\": \"[~^]?(\d+\.\d+\.\d+)"
+    r"node-sass@(\d+\.\d+\.\d+)|node-sass/releases/(?:tag|download)/v(\d+\.\d+\.\d+)"
+    r"|\"node-sass\": \"[~^]?(\d+\.\d+\.\d+)"
 )
 _OPENSSL = re.compile(r"ERR_OSSL_EVP_UNSUPPORTED|error:0308010C:digital envelope routines:+unsupported")
 _PRIMORDIALS = re.compile(r"ReferenceError: primordials is not defined")
