@@ -4,21 +4,25 @@ from __future__ import annotations
 
 from activities.diagnosis import (
     node_engines,
+    node_esm,
     node_locks,
     node_messages,
     node_modules,
     node_native,
     node_refusals,
     node_registry,
-    node_runtime,
+    node_release,
     node_scripts,
+    node_types,
 )
 from activities.diagnosis.project import Project
 from activities.diagnosis.reading import Ecosystem, Place
 from activities.diagnosis.verdicts import Verdict
 
 _RULES = (
-    node_runtime.of_line,
+    node_release.of_line,
+    node_esm.of_line,
+    node_types.of_line,
     node_modules.of_line,
     node_messages.of_line,
     node_scripts.of_line,

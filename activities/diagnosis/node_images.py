@@ -55,7 +55,7 @@ def node_release(project: Project, lines: Sequence[LogLine] = ()) -> str:
             return next(value for value in found.groups() if value)
     image = _IMAGE.match(node_image(project))
     tag = (image["tag"] or "") if image else ""
-    number = re.match(r"v?(\d+(?:\.\d+){0,2})", tag)
+    number = re.match(r"v?(\d+(?:\.\d+){0,2})", tag) or re.match(r"setup_(\d+)", _nodesource(project))
     if number:
         return number[1]
     return str(_NAMED.get(tag.split("-")[0], "")) if tag else ""
@@ -88,6 +88,11 @@ def long_term_from(since: str) -> str:
 def other_node(rule: str, wanted: str, project: Project, lines: tuple[LogLine, ...], reason: str) -> Verdict:
     """The need of the same image with Node `wanted` (`18`, `16.13`); a refusal where there is no such image."""
     image = node_image(project)
+    setup = "" if image else _nodesource(project)
+    if setup:
+        target, new = project.dockerfile_target(), f"setup_{wanted.split('.', maxsplit=1)[0]}.x"
+        kind = FindingKind.CHANGE_NODE_VERSION
+        return Need(rule, kind, (wanted,), lines, f"{reason}; {new} brings it", new, target, replaces=setup)
     if not image:
         return Refusal(rule, f"{reason}; where this image takes its Node from is not known", lines)
     reference = with_release(image, wanted)
@@ -114,6 +119,14 @@ def with_release(image: str, wanted: str) -> str | None:
             low, high = _SUITES[word]
             kept.append(word if low <= major <= high else "bookworm" if major >= 16 else "buster")
     return f"{found['path']}:{'-'.join([wanted, *dict.fromkeys(kept)])}"
+
+
+def _nodesource(project: Project) -> str:
+    """The `setup_16.x` of a Dockerfile that takes Node from NodeSource's packages, '' for none."""
+    facts = project.facts
+    runs = [i.body.chars for i in facts.instructions if i.keyword == "RUN"] if facts else []
+    found = [name for text in runs for name in re.findall(r"\bsetup_(?:\d+|lts|current)\.x\b", text)]
+    return found[-1] if found else ""
 
 
 def _spec(wanted: str) -> NpmSpec | None:

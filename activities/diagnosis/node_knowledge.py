@@ -71,7 +71,7 @@ def newest_node_for_sass(version: str) -> int | None:
     line = ".".join(version.split(".")[:2])
     found = _table("node_facts.json", "node_sass").get(line)
     if found is None:
-        found = _table("node_facts.json", "node_sass").get(version.split(".")[0] + ".0")
+        found = _table("node_facts.json", "node_sass").get(version.split(".", maxsplit=1)[0] + ".0")
     return int(found) if found is not None else None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from activities.diagnosis.evidence import Phase
 from activities.diagnosis.node_images import node_image
 from activities.diagnosis.node_knowledge import package_of_command
 from activities.diagnosis.node_packages import missing_package
@@ -11,124 +12,130 @@ from activities.diagnosis.node_project import manager, package_json_for
 from activities.diagnosis.project import Project
 from activities.diagnosis.reading import Place
 from activities.diagnosis.verdicts import Need, Refusal, Verdict
-from activities.diagnosis.evidence import Phase
 from activities.manifests import dockerfile
 from workflows.models.finding import FindingKind
 
-_NOT_FOUND = re.compile(
-    r"(?:^|[\s/])(?:ba|da|a)?sh: (?:(?:line )?\d+: )?(?P<sh>[\w./@-]+): (?:command )?not found$"
-    r"|exec: \"(?P<exec>[\w.-]+)\": executable file not found in \$PATH"
-    r"|env: \W?(?P<env>node|npm|npx|yarn|pnpm)\W?: No such file|env: can't execute '(?P<ash>node|npm|npx|yarn|pnpm)'"
-    r"|\[ERR_PNPM_RECURSIVE_EXEC_FIRST_FAIL\] *Command failed with ENOENT: (?P<pnpm>[\w.-]+)"
-    r"|^(?:internal )?[Ee]rror:? [Cc]ommand \"(?P<yarn>[\w.-]+)\" not found\.?$"
-    r"|^/bin/\w+: (?P<bare>node|npm|npx|yarn|pnpm): not found$"
-    r"|: exec: line \d+: (?P<line>[\w.-]+): not found$"
-    r"|Usage Error: Couldn't find a script named \"(?P<berry>[\w.-]+)\"|^command not found: (?P<berry2>[\w.-]+)$"
+_TOOL = r"(node|nodejs|npm|npx|yarn|pnpm)"
+_OF_SHELL = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"(?:^|[\s/])(?:ba|da|a)?sh: (?:(?:line )?\d+: )?(?:exec: )?([\w./@-]+): (?:command )?not found$",
+        r"exec: \"([\w.-]+)\": executable file not found in \$PATH",
+        rf"env: \W?{_TOOL}\W?: No such file|env: can't execute '{_TOOL}'",
+        r": exec: line \d+: ([\w.-]+): not found$",
+    )
 )
+_OF_RUNNER = tuple(
+    re.compile(pattern)
+    for pattern in (
+        r"ERR_PNPM_RECURSIVE_EXEC_FIRST_FAIL\W+Command failed with ENOENT: ([\w.-]+)",
+        r"ERR_PNPM_RECURSIVE_EXEC_FIRST_FAIL\W+Command \"([\w.-]+)\" not found",
+        r"^error Command \"([\w.-]+)\" not found\.?$",
+        r"^Usage Error: Couldn't find a script named \"([\w.-]+)\"",
+        r"^command not found: ([\w.-]+)$",
+        r"npm (?:ERR!|error) could not determine executable to run\W+([\w.-]+)$",
+    )
+)
+"""yarn and pnpm, which look for commands of packages only."""
 _SCRIPT = re.compile(r"^(?:> |\$ )(?!\S+@\d)(?P<command>.+)$")
-_RUNNER = re.compile(r"^(?:npx|yarn|pnpm|npm|bunx)\b")
 _TOOLS = frozenset({"node", "nodejs", "npm", "npx", "yarn", "pnpm"})
+_INSTALLED_NODE = frozenset({"nodejs", "node", "nodejs-current", "nodejs-lts", "npm"})
 
 
 def of_line(place: Place, project: Project) -> Verdict | None:
     """The verdict on a command that is not there; None for commands that are none of Node's."""
-    found = _NOT_FOUND.search(place.line.plain)
-    command = next((value for value in found.groups() if value), "") if found else ""
-    if not command:
-        return None
+    runner = _first(_OF_RUNNER, place)
+    command = runner or _first(_OF_SHELL, place)
     name = command.rsplit("/", 1)[-1]
-    if name in _TOOLS and "/" not in command:
+    if not name:
+        return None
+    if command in _TOOLS:
         return _tool(name, place, project)
     package = package_of_command(name)
-    in_script = _in_script(name, place, project) or "node_modules/.bin" in command
+    if not (runner or "node_modules/.bin" in command or _in_script(name, place, project)):
+        return _of_dockerfile(name, package, place, project) if package else None
     if package is None:
-        return _unknown(name, place, project) if in_script else None
-    if in_script or place.line.plain.startswith(
-        ("error Command", "[ERR_PNPM", "Usage Error", "error: Command")
-    ):
-        return missing_package(package, "", place, project)
-    return _shell_command(name, package, place, project)
+        return _same_name(name, place, project)
+    return missing_package(package, "", place, project)
+
+
+def _first(patterns: tuple[re.Pattern[str], ...], place: Place) -> str:
+    found = next((match for pattern in patterns if (match := pattern.search(place.line.plain))), None)
+    return next((value for value in found.groups() if value), "") if found else ""
 
 
 def _in_script(name: str, place: Place, project: Project) -> bool:
     """Whether a package.json script called it: npm and yarn print the script before they run it."""
-    for line in reversed(place.before(40)):
-        script = _SCRIPT.match(line.plain)
-        if script and re.search(rf"(?:^|[\s;&|/(]){re.escape(name)}(?:\s|$)", script["command"]):
-            return True
+    called = re.compile(rf"(?:^|[\s;&|/(]){re.escape(name)}(?:\s|$)")
+    printed = (found for line in place.before(40) if (found := _SCRIPT.match(line.plain)))
+    if any(called.search(script["command"]) for script in printed):
+        return True
     manifest = package_json_for(project)
     scripts = manifest.scripts.values() if manifest else ()
-    used = any(re.search(rf"(?:^|[\s;&|/(]){re.escape(name)}(?:\s|$)", script) for script in scripts)
-    return used and place.phase is not Phase.BUILD
+    return place.phase is not Phase.BUILD and any(called.search(script) for script in scripts)
 
 
-def _unknown(name: str, place: Place, project: Project) -> Verdict | None:
-    """A command whose package is not known: the one of that name, where package.json asks for it."""
+def _same_name(name: str, place: Place, project: Project) -> Verdict | None:
+    """A command whose package is not on record: the one called so, where package.json asks for it."""
     manifest = package_json_for(project)
-    if manifest is not None and manifest.declares(name):
-        return missing_package(name, "", place, project)
-    return None
+    declared = manifest is not None and manifest.declares(name)
+    return missing_package(name, "", place, project) if declared else None
 
 
-def _shell_command(name: str, package: str, place: Place, project: Project) -> Verdict | None:
-    """A RUN or CMD that calls the command itself: it must be on the PATH, so installed globally."""
+def _of_dockerfile(name: str, package: str, place: Place, project: Project) -> Verdict | None:
+    """A RUN or CMD that calls the command itself: it must be on the PATH, so it is installed globally."""
     manifest = package_json_for(project)
-    facts = project.facts
-    if (
-        facts is None
-        or not facts.stages
-        or not (node_image(project) or (manifest and manifest.declares(package)))
-    ):
+    node = node_image(project) or (manifest is not None and manifest.declares(package))
+    if project.facts is None or not project.facts.stages or not node:
         return None
     why = f"the Dockerfile calls {name!r} itself, and nothing puts it on the PATH; {package} brings it"
-    command = f"npm install -g {package}"
-    target = project.dockerfile_target()
+    kind, target = FindingKind.EDIT_RUN_COMMAND, project.dockerfile_target()
     return Need(
-        "node.global_command", FindingKind.EDIT_RUN_COMMAND, (command,), (place.line,), why, target=target
+        "node.global_command", kind, (f"npm install -g {package}",), (place.line,), why, target=target
     )
 
 
 def _tool(name: str, place: Place, project: Project) -> Verdict:
-    """Node's own tools: from the distribution's packages, or for yarn and pnpm from npm."""
-    used = manager(project)
-    lines = (place.line,)
-    prefix = "build" if place.phase is Phase.BUILD else "system"
-    if name in ("yarn", "pnpm"):
+    """Node's own tools: from the distribution's packages; yarn and pnpm from npm where that is there."""
+    lines, image = (place.line,), node_image(project)
+    if name in ("yarn", "pnpm") and (image or _installs_node(project)):
         why = f"the image has no {name}; npm installs it"
-        target = project.dockerfile_target()
-        command = f"npm install -g {name}"
-        if node_image(project) or _installs_node(project):
-            return Need(
-                "node.no_" + name, FindingKind.EDIT_RUN_COMMAND, (command,), lines, why, target=target
-            )
-        if name == "yarn" and used == "apk":
-            return Need(f"{prefix}.node_tool", FindingKind.ADD_SYSTEM_PACKAGE, ("yarn",), lines, why)
-        return Refusal("node.no_" + name, f"the image has neither Node nor {name}", lines)
-    if node_image(project) and not _other_stage(project):
-        text = f"{name} is part of {node_image(project)}: the PATH or the stage that runs it is the cause"
-        return Refusal("node.tool_hidden", text, lines)
-    if used not in ("apt", "apk"):
+        kind, target = FindingKind.EDIT_RUN_COMMAND, project.dockerfile_target()
+        return Need("node.no_tool", kind, (f"npm install -g {name}",), lines, why, target=target)
+    if image and not _stands_elsewhere(image, project):
+        reason = f"{name} is part of {image}: the PATH or the stage that runs it is the cause"
+        return Refusal("node.tool_hidden", reason, lines)
+    used = manager(project)
+    wanted = _packages_of(name, used, project)
+    if not wanted:
         return Refusal(
-            "node.no_node", f"the image has no {name}, and its package manager is not known", lines
+            "node.no_tool", f"the image has no {name}, and which package brings it is not known", lines
         )
-    wanted = ("nodejs",) if name in ("node", "nodejs") else ("npm",)
-    wanted = wanted if _installs_node(project) or wanted == ("nodejs",) else ("npm", "nodejs")
     why = f"the image has no {name}; {', '.join(wanted)} of {used} bring it"
-    return Need(f"{prefix}.node_tool", FindingKind.ADD_SYSTEM_PACKAGE, wanted, lines, why)
+    rule = "build.node_tool" if place.phase is Phase.BUILD else "system.node_tool"
+    return Need(rule, FindingKind.ADD_SYSTEM_PACKAGE, wanted, lines, why)
+
+
+def _packages_of(name: str, used: str, project: Project) -> tuple[str, ...]:
+    if used not in ("apt", "apk") or (name in ("yarn", "pnpm") and used == "apt"):
+        return ()
+    if name in ("node", "nodejs"):
+        return ("nodejs",)
+    if name in ("yarn", "pnpm"):
+        return (name,)
+    return ("npm",) if _installs_node(project) else ("npm", "nodejs")
 
 
 def _installs_node(project: Project) -> bool:
     facts = project.facts
     if facts is None or not facts.stages:
         return False
-    found = {name for stage in facts.reachable() for name in facts.system_packages(stage)}
-    return bool(found & {"nodejs", "node", "nodejs-current", "nodejs-lts", "npm"})
+    return any(facts.system_packages(stage) & _INSTALLED_NODE for stage in facts.reachable())
 
 
-def _other_stage(project: Project) -> bool:
+def _stands_elsewhere(image: str, project: Project) -> bool:
     """Whether the built stage stands on another image than Node's, so that the tool may lack there."""
     facts = project.facts
     if facts is None or not facts.stages:
         return False
-    image = facts.base_image
-    return image != node_image(project) and dockerfile.package_manager(facts, facts.target) is not None
+    return facts.base_image != image and dockerfile.package_manager(facts, facts.target) is not None

@@ -1,4 +1,4 @@
-"""Which module system a project's own sources are written in."""
+"""What a project's own JavaScript says: its module system, and the line that Node could not read."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import re
 from pathlib import Path
 
 from activities.diagnosis.node_project import PackageJson
+from activities.diagnosis.reading import Place
 from activities.diagnosis.source_tree import read_text
 
 _IMPORT = re.compile(
@@ -17,11 +18,22 @@ _IMPORT = re.compile(
 _REQUIRE = re.compile(
     r"\brequire\s*\(|\bmodule\.exports\b|^\s*exports\.\w+\s*=|\b__dirname\b|\b__filename\b", re.MULTILINE
 )
+_FILE_OF_CODE = re.compile(r"^(?:file://)?(/[^:()]+):\d+$")
 _SKIPPED = frozenset(
     {"node_modules", ".git", "dist", "build", "public", "static", "coverage", "test", "tests", "__tests__"}
 )
 _MAX_FILES = 400
 _MAX_BYTES = 256 * 1024
+
+
+def code_above(place: Place) -> tuple[str, str]:
+    """(file, line of code) that Node prints above a SyntaxError; '' where it printed none."""
+    lines = place.before(8)
+    for index in range(len(lines) - 1, -1, -1):
+        found = _FILE_OF_CODE.match(lines[index].plain.strip())
+        if found:
+            return found[1], lines[index + 1].plain if index + 1 < len(lines) else ""
+    return "", ""
 
 
 def module_style(root: Path, manifest: PackageJson) -> str:

@@ -106,4 +106,5 @@ _EDITS: dict[FindingKind, Callable[[Finding, str, str | None], str]] = {
     FindingKind.SET_PACKAGE_JSON_FIELD: node_edits.set_package_json_field,
     FindingKind.EDIT_RUN_COMMAND: node_edits.edit_run_command,
     FindingKind.CHANGE_BASE_IMAGE: node_edits.change_image,
+    FindingKind.CHANGE_NODE_VERSION: node_edits.change_node_version,
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import PurePosixPath
 
 from activities.manifests import node_commands, package_json
@@ -77,6 +78,16 @@ def change_image(finding: Finding, text: str, _: str | None) -> str:
     if not finding.names or not finding.replaces:
         raise ManifestError("the images to change are not named")
     return change_base_image(text, finding.replaces, finding.names[0])
+
+
+def change_node_version(finding: Finding, text: str, _: str | None) -> str:
+    """`replaces` (NodeSource's `setup_16.x`) becomes `version` wherever the Dockerfile says it."""
+    old, new = finding.replaces or "", finding.version or ""
+    if not re.match(r"^setup_\w+\.x$", old) or not re.match(r"^setup_\d+\.x$", new):
+        raise ManifestError("where this Dockerfile takes its Node from cannot be changed")
+    if old not in text:
+        raise ManifestError(f"the Dockerfile does not say {old}")
+    return re.sub(rf"\b{re.escape(old)}(?!\w)", new, text)
 
 
 def _is_package_json(finding: Finding) -> bool:

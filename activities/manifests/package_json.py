@@ -9,15 +9,13 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 
 from activities.manifests.errors import ManifestError
+from activities.manifests.json_text import Member, Members, object_in, read_object
 
 DEPENDENCIES = "dependencies"
 DEVELOPMENT = "devDependencies"
 GROUPS = (DEPENDENCIES, DEVELOPMENT, "optionalDependencies")
-_SPACE = re.compile(r"[ \t\r\n]*")
-_DECODER = json.JSONDecoder()
 _NAME = re.compile(r"^(?:@[A-Za-z0-9~][\w.~-]*/)?[A-Za-z0-9~][\w.~-]*$")
 _VERSION = re.compile(r"^[\w.^~<>=*|& -]+$")
 _TOOLS = (
@@ -34,31 +32,6 @@ _TOOLS = (
     "vite",
     "rollup",
 )
-
-
-@dataclass(frozen=True)
-class Member:
-    """One `"key": value` of an object, with offsets in the text."""
-
-    key: str
-    value: object
-    start: int
-    """Of the key's opening quote."""
-    value_start: int
-    end: int
-
-
-@dataclass(frozen=True)
-class Members:
-    """One object: offsets of its braces, and what is in it."""
-
-    open: int
-    close: int
-    items: tuple[Member, ...]
-
-    def named(self, key: str) -> Member | None:
-        """The member with this key; JSON lets the last one of several count."""
-        return next((item for item in reversed(self.items) if item.key == key), None)
 
 
 def declared(text: str) -> set[str]:
@@ -89,7 +62,7 @@ def add(text: str, name: str, version: str = "", group: str = "") -> str:
     member = top.named(group)
     if member is None:
         return _checked(_insert_group(text, top, group, name, wanted), name)
-    return _checked(_insert(text, _object(text, member), name, json.dumps(wanted)), name)
+    return _checked(_insert(text, object_in(text, member), name, json.dumps(wanted)), name)
 
 
 def remove(text: str, name: str) -> str:
@@ -131,7 +104,7 @@ def move(text: str, name: str, group: str = DEPENDENCIES) -> str:
     member = top.named(group)
     if member is None:
         return _checked(_insert_group(bare, top, group, name, version), name)
-    return _checked(_insert(bare, _object(bare, member), name, json.dumps(version)), name)
+    return _checked(_insert(bare, object_in(bare, member), name, json.dumps(version)), name)
 
 
 def pin(text: str, name: str, version: str) -> str:
@@ -168,49 +141,12 @@ def set_field(text: str, key: str, value: str) -> str:
 
 
 def _read(text: str) -> Members:
-    """The whole file as an object.
-
-    Raises ManifestError for JSON with comments, and for everything else that is no JSON object.
-    """
-    start = 1 if text.startswith("\ufeff") else 0
-    start = _skip(text, start)
-    try:
-        value, end = _DECODER.raw_decode(text, start)
-    except (ValueError, RecursionError) as error:
-        raise ManifestError("package.json is not well-formed JSON") from error
-    if not isinstance(value, dict) or text[end:].strip():
-        raise ManifestError("package.json is not one JSON object")
-    return _members(text, start)
-
-
-def _members(text: str, start: int) -> Members:
-    position = _skip(text, start + 1)
-    items: list[Member] = []
-    while text[position] != "}":
-        key, key_end = _DECODER.raw_decode(text, position)
-        value_start = _skip(text, _skip(text, key_end) + 1)
-        value, end = _DECODER.raw_decode(text, value_start)
-        items.append(Member(str(key), value, position, value_start, end))
-        position = _skip(text, end)
-        if text[position] == ",":
-            position = _skip(text, position + 1)
-    return Members(start, position, tuple(items))
-
-
-def _skip(text: str, position: int) -> int:
-    found = _SPACE.match(text, position)
-    return found.end() if found else position
-
-
-def _object(text: str, member: Member) -> Members:
-    if not isinstance(member.value, dict):
-        raise ManifestError(f"{member.key} is no JSON object")
-    return _members(text, member.value_start)
+    return read_object(text, "package.json")
 
 
 def _members_of(text: str, group: str) -> Members | None:
     member = _read(text).named(group)
-    return _object(text, member) if member else None
+    return object_in(text, member) if member else None
 
 
 def _group_items(text: str, group: str) -> tuple[Member, ...]:
@@ -278,11 +214,11 @@ def _insert(text: str, members: Members, key: str, value: str, after: int | None
 
 
 def _colon(text: str, members: Members) -> str:
+    """What stands between keys and values here."""
     if not members.items:
         return ": "
     item = members.items[-1]
-    key_end = _DECODER.raw_decode(text, item.start)[1]
-    return text[key_end : item.value_start]
+    return text[item.key_end : item.value_start]
 
 
 def _fill(text: str, members: Members, new: str) -> str:
