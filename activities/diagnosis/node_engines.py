@@ -19,7 +19,8 @@ _ENGINE = tuple(
         r"EBADENGINE.*\bnode: '([^']+)'",
         r"npm (?:ERR!|error).*required: \{[^}]*\bnode: '([^']+)'",
         r"npm (?:ERR!|error) notsup Required:? .*?\"node\":\s*\"([^\"]+)\"",
-        r"^(?:\S+ )?error .*The engine \"node\" is incompatible with this module\. Expected version \"([^\"]+)\"",
+        r"^(?:\S+ )?error .*The engine \"node\" is incompatible with this module\."
+        r" Expected version \"([^\"]+)\"",
     )
 )
 _PNPM_RANGE = re.compile(r"^\s*Expected version: (\S.*)$")
@@ -33,7 +34,8 @@ _OTHER_MANAGER = re.compile(
 )
 _SIGNING_KEYS = re.compile(r"Cannot find matching keyid")
 _NPM_TOO_NEW = re.compile(
-    r"Not compatible with your version of node/npm: npm@|EBADENGINE.*\bnpm@\d|npm v[\d.]+ does not support Node"
+    r"Not compatible with your version of node/npm: npm@|EBADENGINE.*\bnpm@\d"
+    r"|npm v[\d.]+ does not support Node"
     r"|npm v[\d.]+ is known not to (?:run|work) on Node|npm is known not to run on Node"
 )
 _NPM_FOR_NODE = ((10, 6), (12, 8), (14, 9), (16, 9), (18, 10), (20, 10))

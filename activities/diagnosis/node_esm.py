@@ -1,4 +1,4 @@
-"""ES modules where CommonJS is expected: under require(), and in sources that package.json does not call so."""
+"""ES modules where CommonJS is expected: under require(), and in sources that do not say so."""
 
 from __future__ import annotations
 

@@ -33,7 +33,8 @@ _SUITES = {
 _LAST_MHART = 16
 _IN_LOG = re.compile(
     r"^Node\.js v(\d+\.\d+\.\d+)|\bnode -v v(\d+\.\d+\.\d+)|(?:npm (?:ERR!|error) )?node v(\d+\.\d+\.\d+)$"
-    r"|current: \{ node: 'v?(\d+\.\d+\.\d+)'|\"node\":\s*\"v?(\d+\.\d+\.\d+)\", *\"npm\"|Got \"(\d+\.\d+\.\d+)\""
+    r"|current: \{ node: 'v?(\d+\.\d+\.\d+)'|\"node\":\s*\"v?(\d+\.\d+\.\d+)\", *\"npm\""
+    r"|Got \"(\d+\.\d+\.\d+)\""
     r"|current version of Node\.js is v(\d+\.\d+\.\d+)|You are using Node(?:\.js)? v?(\d+\.\d+\.\d+)"
 )
 
@@ -86,7 +87,7 @@ def long_term_from(since: str) -> str:
 
 
 def other_node(rule: str, wanted: str, project: Project, lines: tuple[LogLine, ...], reason: str) -> Verdict:
-    """The need of the same image with Node `wanted` (`18`, `16.13`); a refusal where there is no such image."""
+    """The need of the same image with Node `wanted` (`18`, `16.13`); a refusal where there is none."""
     image = node_image(project)
     setup = "" if image else _nodesource(project)
     if setup:

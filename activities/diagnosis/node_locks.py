@@ -1,4 +1,4 @@
-"""Lock files: missing, out of step with package.json, of another format, or with checksums that no longer hold."""
+"""Lock files: missing, out of step with package.json, of another format, or with wrong checksums."""
 
 from __future__ import annotations
 
@@ -59,23 +59,36 @@ _USAGE_LINES = 260
 def of_line(place: Place, project: Project) -> Verdict | None:
     """The verdict on one line, None where it speaks of no lock file."""
     text = place.line.plain
-    for pattern, lock in _OUT_OF_STEP:
-        if pattern.search(text):
-            return _resolve(lock, "out_of_step", f"{lock} is out of step with package.json", place, project)
+    stale = next((lock for pattern, lock in _OUT_OF_STEP if pattern.search(text)), "")
+    if stale:
+        return _resolve(stale, "out_of_step", f"{stale} is out of step with package.json", place, project)
+    return _missing(text, place, project) or _unfit(text, place, project)
+
+
+def _missing(text: str, place: Place, project: Project) -> Verdict | None:
     if _NO_LOCK.search(text):
         return _no_lock(text, place, project)
     if _FOOTER.search(text):
         return _footer(place, project)
+    return None
+
+
+def _unfit(text: str, place: Place, project: Project) -> Verdict | None:
+    """Read, and not usable."""
     if _INTEGRITY.search(text):
         lock = _LOCK_OF.get(tool(project), "package-lock.json")
         why = f"what the registry delivers has other checksums than {lock} records"
         return _resolve(lock, "integrity", why, place, project)
-    if _BROKEN.search(text):
-        return Refusal("node.lock_broken", "package.json or the lock file is not well-formed", (place.line,))
     if _OTHER_FORMAT.search(text):
         why = "pnpm-lock.yaml is of a format that this pnpm does not install from"
         return _resolve("pnpm-lock.yaml", "format", why, place, project)
-    return None
+    return _broken(place)
+
+
+def _broken(place: Place) -> Refusal | None:
+    if not _BROKEN.search(place.line.plain):
+        return None
+    return Refusal("node.lock_broken", "package.json or the lock file is not well-formed", (place.line,))
 
 
 def _footer(place: Place, project: Project) -> Verdict | None:

@@ -34,7 +34,7 @@ _NAMED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"[Tt]est environment (jest-environment-[\w-]+) cannot be found", ""),
         (rf"Preset {_P} not found", ""),  # jest
         (
-            rf"Module {_P} in the (?:transform|testRunner|setupFiles\w*|reporters|preset) option was not found",
+            rf"Module {_P} in the (?:transform|testRunner|setupFiles\w*|preset) option was not found",
             "",
         ),
         (rf"Unable to find plugin \"{_P}\"", ""),  # Gatsby
@@ -44,7 +44,8 @@ _NAMED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (rf"Please install {_P}(?:, {_P})*(?: and {_P})? by running", ""),  # Next
         (rf"^\s*{_NPM}{_SAVE}+ ((?:@?[\w./-]+ ?)+)$", ""),
         (
-            rf"(?:Try|need to|must|lease|should)(?: to)?(?: run)?:? [`'\"]?{_NPM}{_SAVE}* {_P}{_SAVE}?[`'\"]?",
+            r"(?:Try|need to|must|lease|should)(?: to)?(?: run)?:? [`'\"]?"
+            rf"{_NPM}{_SAVE}* {_P}{_SAVE}?[`'\"]?",
             "",
         ),
     )

@@ -1,4 +1,4 @@
-"""Packages that are compiled while they are installed: python, make, compiler, headers, and git to fetch them."""
+"""Packages that are compiled while they are installed: python, make, compiler, headers; git to fetch them."""
 
 from __future__ import annotations
 
@@ -36,13 +36,17 @@ _GYP_VERSION = re.compile(r"node-gyp -v v(\d+)")
 _NODE_TOOLS = re.compile(rf"\bgyp\b|npm (?:{_ERR}|WARN|warn)|node_modules|node-pre-gyp|\byarn\b|\bpnpm\b")
 _LAST_PYTHON_2_GYP = 5
 """node-gyp reads Python 3 since release 6."""
+_AUTOTOOLS = ("autoconf", "automake", "libtool")
 _LIBRARIES: tuple[tuple[re.Pattern[str], tuple[str, ...], tuple[str, ...]], ...] = tuple(
     (re.compile(pattern), apt, apk)
     for pattern, apt, apk in (
         (
             r"[Pp]ackage '?(?:cairo|pixman-1|pangocairo)'?,? .*(?:not found|required)"
             r"|No package '(?:cairo|pixman-1|pangocairo)' found",
-            ("build-essential", "libcairo2-dev", "libpango1.0-dev", "libjpeg-dev", "libgif-dev", "librsvg2-dev"),
+            (
+                "build-essential", "libcairo2-dev", "libpango1.0-dev", "libjpeg-dev", "libgif-dev",
+                "librsvg2-dev",
+            ),
             ("build-base", "g++", "cairo-dev", "pango-dev", "jpeg-dev", "giflib-dev"),
         ),
         (r"vips/vips8: No such file|vips-cpp was not found", ("libvips-dev",), ("vips-dev",)),
@@ -52,7 +56,7 @@ _LIBRARIES: tuple[tuple[re.Pattern[str], tuple[str, ...], tuple[str, ...]], ...]
             ("libpng-dev",),
             ("libpng-dev",),
         ),
-        (rf"{_SHELL}autoreconf: not found", ("autoconf", "automake", "libtool"), ("autoconf", "automake", "libtool")),
+        (rf"{_SHELL}autoreconf: not found", _AUTOTOOLS, _AUTOTOOLS),
         (r"configure: error: no nasm|nasm: not found", ("nasm",), ("nasm",)),
         (rf"gyp: Call to 'pkg-config|{_SHELL}pkg-config: not found", ("pkg-config",), ("pkgconfig",)),
     )

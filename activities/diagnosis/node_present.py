@@ -1,4 +1,4 @@
-"""What brings a package into the image: package.json, an install that leaves it out, a lock file made elsewhere."""
+"""What brings a package into the image: package.json, an install that leaves it out, a lock file."""
 
 from __future__ import annotations
 
@@ -73,7 +73,8 @@ def declared_but_absent(name: str, manifest: PackageJson, place: Place, project:
     if never_installs(project):
         return no_install(f"{name} is declared in {manifest.path}", place, project)
     if place.phase is Phase.BUILD:
-        reason = f"{name} is declared in {manifest.path}, yet the build does not find it: where it is installed or removed is the cause"
+        where = "where it is installed, or removed again, is the cause"
+        reason = f"{name} is declared in {manifest.path}, yet the build does not find it: {where}"
         return Refusal("node.declared", reason, lines)
     reason = f"{name} is declared in {manifest.path}, so the image is older than it: build it again"
     return Need("image.older_than_manifest", FindingKind.REBUILD, (), lines, reason)
@@ -127,7 +128,7 @@ def install_with_dev(install: NodeInstall, why: str, place: Place, project: Proj
 
 
 def _with_dev(install: NodeInstall) -> tuple[str, str]:
-    """(the command's words to replace, what they become): the option dropped, or one against NODE_ENV added."""
+    """(the command's words to replace, what they become): the option dropped, or one added."""
     words = [word.text for word in install.words]
     option, _, value = install.dev_option.partition("=")
     if not option:

@@ -33,7 +33,7 @@ _CERTAIN: tuple[_Cause, ...] = (
     ),
     _cause(
         "no_package_json",
-        "there is no package.json where the package manager runs: its COPY or the working directory is the cause",
+        "there is no package.json where the package manager runs: its COPY or WORKDIR is the cause",
         r"ENOENT: no such file or directory, open '\S*package\.json'",
         r"Couldn't find a package\.json file in|ERR_PNPM_NO_PKG_MANIFEST|No package\.json (?:was )?found in",
         r"Could not read package\.json: Error: ENOENT",
@@ -60,7 +60,7 @@ _CERTAIN: tuple[_Cause, ...] = (
     ),
     _cause(
         "not_exported",
-        "a package no longer offers the path that is asked for: another release of it, or of what asks, is the cure",
+        "a package no longer offers the path that is asked for: another release, or a change of the code, cures it",
         r"ERR_PACKAGE_PATH_NOT_EXPORTED|Package subpath '\S+' is not defined by \"exports\"",
         r"is not exported from package",
     ),
@@ -74,7 +74,8 @@ _CERTAIN: tuple[_Cause, ...] = (
         "an environment variable or a secret is missing",
         r"secretOrPrivateKey must have a value|Config validation error: \"?[A-Z_]+\"? is required",
         r"^PrismaClientInitializationError|Environment variable not found: \w+",
-        r"Error: Missing required environment variable|uri\W+ parameter to \W?openUri\(\)\W? must be a string",
+        r"Error: Missing required environment variable",
+        r"uri\W+ parameter to \W?openUri\(\)\W? must be a string",
     ),
 )
 _WEAK: tuple[_Cause, ...] = (
@@ -105,7 +106,7 @@ def certain(place: Place, _: Project) -> Refusal | None:
 
 
 def of_line(place: Place, _: Project) -> Refusal | None:
-    """A last resort, where the lines around are Node's: yields to anything that says more in the same step."""
+    """A last resort, where the lines around are Node's: yields to all that says more."""
     found = _first(place, _WEAK, weak=True)
     if found is None:
         return None

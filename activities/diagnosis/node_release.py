@@ -1,4 +1,4 @@
-"""Code and Node release that do not suit each other: syntax and functions too new, old packages on a new Node."""
+"""Code and Node release that do not suit each other: too new syntax and functions, old packages."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ _ASKS = tuple(
     for pattern in (
         rf"(?:requires?|required|needs?) (?:at least |a minimum (?:of )?)?[Nn]ode(?:\.js)?(?: version)?"
         rf"\W{{0,3}}(?:of )?(?:at least )?(?:either )?{_RANGE}",
-        rf"[Yy]ou are (?:using|running) Node(?:\.js)? v?[\d.]+.*?\b(?:requires?|required|need)\b[^\d>=^]*{_RANGE}",
+        r"[Yy]ou are (?:using|running) Node(?:\.js)? v?[\d.]+.*?\b(?:requires?|required|need)\b"
+        rf"[^\d>=^]*{_RANGE}",
         rf"Node\.js version {_RANGE}(?: or \S+)? is required",
         rf"minimum Node\.js version of (?:either )?{_RANGE}",
     )

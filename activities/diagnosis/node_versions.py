@@ -9,7 +9,7 @@ from activities.diagnosis.node_project import PackageJson
 
 _RANGE = re.compile(r"^[~^]?(\d+)(?:\.\d+){0,2}(?:-[\w.]+)?$")
 _NEWEST_SUITS = 20
-"""From this Node on, the newest release of a package is taken to run; older ones must be asked for at the registry."""
+"""From this Node on, the newest release of a package is taken to run."""
 
 
 def version_for(name: str, manifest: PackageJson | None, node: str) -> tuple[str, str]:

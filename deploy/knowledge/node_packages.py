@@ -3,8 +3,7 @@
     python deploy/knowledge/node_packages.py LIST.tsv
 
 LIST.tsv is a list of published packages: name, newest version, downloads a month, one a line, first line the
-columns. The packages asked for most are kept; what they are asked for by is people, so a name in the list is a name
-that many projects really use. Built-in modules come from the `node` on this machine.
+columns. The packages downloaded most are kept: names that many projects really use. Built-in modules come from the `node` on this machine.
 """
 
 from __future__ import annotations
@@ -64,8 +63,8 @@ def packages(listing: Path) -> dict[str, object]:
     popular, known = rows[:POPULAR], rows[POPULAR:KNOWN]
     return {
         "about": (
-            "Packages by downloads a month with their newest release, from a list of published packages of 2026-11; "
-            f"the first {POPULAR} are popular, up to {KNOWN} known. Made by deploy/knowledge/node_packages.py."
+            "Packages by downloads a month with their newest release, from a list of packages of 2026-11; "
+            f"the first {POPULAR} are popular, {KNOWN} known. Made by deploy/knowledge/node_packages.py."
         ),
         "popular": _lines(popular),
         "known": _lines(known),
@@ -85,8 +84,8 @@ def builtins() -> dict[str, object]:
     names = sorted({name.removeprefix("node:") for name in modules if not name.startswith("_")} | set(_SINCE))
     return {
         "about": (
-            f"module.builtinModules of Node {version}, and from the manual's history sections the release each younger "
-            "module came with. Made by deploy/knowledge/node_packages.py."
+            f"module.builtinModules of Node {version}; the release each younger module came with, from the "
+            "history sections of the manual. Made by deploy/knowledge/node_packages.py."
         ),
         "modules": {name: _SINCE.get(name, "") for name in names},
         "prefix_only": list(_PREFIX_ONLY),
