@@ -8,6 +8,7 @@ from __future__ import annotations
 from activities.diagnosis.answers import Answer, Decision, Diagnosis, declined, edit_answer
 from activities.diagnosis.ecosystems import ECOSYSTEMS
 from activities.diagnosis.evidence import Evidence, SourceText
+from activities.diagnosis.node_answers import node_answer, scanned_node_needs
 from activities.diagnosis.project import Project
 from activities.diagnosis.python_answers import python_answer, scanned_needs
 from activities.diagnosis.reading import decisive
@@ -33,7 +34,9 @@ def diagnose(evidence: Evidence) -> Diagnosis:
 
 def scan(evidence: Evidence) -> tuple[Finding, ...]:
     """What the static scan alone finds missing in the project's sources; never proof, so origin `scan`."""
-    return tuple(scanned_needs(Project(evidence), evidence.sources, (), frozenset()))
+    project = Project(evidence)
+    of_python = scanned_needs(project, evidence.sources, (), frozenset())
+    return (*of_python, *scanned_node_needs(project, frozenset()))
 
 
 def _sources(evidence: Evidence) -> list[SourceText]:
@@ -51,5 +54,6 @@ def _answer(verdict: Verdict, source: SourceText, project: Project) -> Diagnosis
 
 _ANSWERS: dict[FindingKind, Answer] = {
     FindingKind.ADD_PYTHON_PACKAGE: python_answer,
+    FindingKind.ADD_NODE_PACKAGE: node_answer,
 }
 """Kinds that take more than one edit in one file."""

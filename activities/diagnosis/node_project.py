@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import posixpath
 import re
 from dataclasses import dataclass, field
@@ -81,18 +82,12 @@ def _strings(value: object) -> dict[str, str]:
 def package_json_paths(root: Path) -> list[str]:
     """Every package.json of the project itself, nearest to the root first."""
     found: list[str] = []
-    todo = [(root, 0)]
-    while todo:
-        folder, depth = todo.pop()
-        try:
-            entries = sorted(folder.iterdir())
-        except OSError:
-            continue
-        for entry in entries:
-            if entry.name == "package.json" and entry.is_file() and not entry.is_symlink():
-                found.append(entry.relative_to(root).as_posix())
-            elif depth < _MAX_DEPTH and entry.name not in _NEVER and not entry.name.startswith("."):
-                todo += [(entry, depth + 1)] if entry.is_dir() and not entry.is_symlink() else []
+    for here, folders, names in os.walk(root, followlinks=False):
+        relative = Path(here).relative_to(root)
+        deep = len(relative.parts) >= _MAX_DEPTH
+        folders[:] = sorted(f for f in folders if f not in _NEVER and not f.startswith(".") and not deep)
+        if "package.json" in names:
+            found.append((relative / "package.json").as_posix())
     return sorted(found, key=lambda path: (path.count("/"), path))
 
 

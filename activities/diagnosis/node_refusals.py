@@ -60,7 +60,7 @@ _CERTAIN: tuple[_Cause, ...] = (
     ),
     _cause(
         "not_exported",
-        "a package no longer offers the path that is asked for: another release, or a change of the code, cures it",
+        "a package no longer offers the path that is asked for: another release or other code cures it",
         r"ERR_PACKAGE_PATH_NOT_EXPORTED|Package subpath '\S+' is not defined by \"exports\"",
         r"is not exported from package",
     ),
