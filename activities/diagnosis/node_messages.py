@@ -42,7 +42,7 @@ _NAMED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"^\$ npm install ([\w-]+) --save$", ""),  # Knex
         (rf"[Pp]lease (?:manually )?install [`'\"]{_P}[`'\"]", ""),
         (rf"Please install {_P}(?:, {_P})*(?: and {_P})? by running", ""),  # Next
-        (rf"^\s*{_NPM}{_SAVE}+ ((?:@?[\w./-]+ ?)+)$", ""),
+        (rf"^\s*{_NPM}{_SAVE}+ ([\w@./ -]+)$", ""),
         (
             r"(?:Try|need to|must|lease|should)(?: to)?(?: run)?:? [`'\"]?"
             rf"{_NPM}{_SAVE}* {_P}{_SAVE}?[`'\"]?",

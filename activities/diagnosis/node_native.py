@@ -42,7 +42,8 @@ _LIBRARIES: tuple[tuple[re.Pattern[str], tuple[str, ...], tuple[str, ...]], ...]
     for pattern, apt, apk in (
         (
             r"[Pp]ackage '?(?:cairo|pixman-1|pangocairo)'?,? .*(?:not found|required)"
-            r"|No package '(?:cairo|pixman-1|pangocairo)' found|Call to 'pkg-config (?:cairo|pixman-1|pangocairo)",
+            r"|No package '(?:cairo|pixman-1|pangocairo)' found"
+            r"|Call to 'pkg-config (?:cairo|pixman-1|pangocairo)",
             (
                 "build-essential", "libcairo2-dev", "libpango1.0-dev", "libjpeg-dev", "libgif-dev",
                 "librsvg2-dev",

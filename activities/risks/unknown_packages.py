@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
 
 from packaging.requirements import InvalidRequirement, Requirement
 
@@ -10,6 +11,7 @@ from activities.manifests.editors import editor_for, is_dockerfile
 from activities.manifests.errors import ManifestError
 from activities.manifests.names import canonical
 from activities.risks.dockerfile_changes import added_packages
+from activities.risks.package_json_changes import unknown_in_package_json
 from workflows.allow_list import DEFAULT_MANIFESTS, allowed
 
 Changed = Mapping[str, tuple[bytes | None, bytes]]
@@ -37,6 +39,8 @@ def _unknown(path: str, before: bytes | None, after: bytes) -> Iterator[str]:
         yield from (name for name in sorted(added) if not _on_record(name))
         if any(not _plain(path, line) for line in _added_lines(old, new)):
             yield f"an option or address in {path}"
+    elif PurePosixPath(path).name == "package.json":
+        yield from unknown_in_package_json(path, old, new)
     elif allowed(path, [f"**/{name}" for name in DEFAULT_MANIFESTS]):
         yield f"the packages of {path}"
 

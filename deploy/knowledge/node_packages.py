@@ -3,8 +3,8 @@
     python deploy/knowledge/node_packages.py LIST.tsv
 
 LIST.tsv is a list of published packages: name, newest version, downloads a month; first line the columns. The
-packages downloaded most are kept: names that many projects really use. Built-in modules come from the `node` on
-this machine.
+packages downloaded most are kept: names that many projects really use. Built-in modules come from the `node`
+on this machine.
 """
 
 from __future__ import annotations

@@ -98,7 +98,8 @@ def test_a_package_joins_the_install_that_names_packages() -> None:
 
 def test_system_packages_go_to_the_stage_that_installs_and_before_it() -> None:
     """Not into the web server that serves the result, and not behind the failing install."""
-    text = "FROM node:20-alpine AS build\nCOPY . .\nRUN npm ci\nRUN apk add curl\nFROM nginx:alpine\nCOPY --from=build /a /b\n"
+    text = "FROM node:20-alpine AS build\nCOPY . .\nRUN npm ci\nRUN apk add curl\nFROM nginx:alpine\n"
+    text += "COPY --from=build /a /b\n"
     stage = installing_stage(text)
     assert stage == "0"
     after = add_system_packages(text, ["python3"], stage=stage)
