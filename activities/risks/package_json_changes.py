@@ -14,7 +14,7 @@ _HARMLESS = frozenset({*GROUPS, "type"})
 
 
 def unknown_in_package_json(path: str, old: str, new: str) -> Iterator[str]:
-    """Names without a record; `path` itself where it asks for an address or changes more than dependencies."""
+    """Names without a record; `path` itself where it asks for addresses or changes other fields."""
     before, after = _read(old), _read(new)
     if before is None or after is None:
         yield f"the packages of {path}"

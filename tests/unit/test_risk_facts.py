@@ -128,7 +128,8 @@ UNKNOWN = [
     ("Dockerfile", BASE, BASE.replace("  curl", "  curl libpq5 evil-deb-zzz"), ("evil-deb-zzz",)),
     ("Dockerfile", BASE, BASE.replace("flask==3.0", "flask==3.0 git+https://u:p@x"),
      ("an address in the Dockerfile",)),
-    ("package.json", "{}", '{"a": 1}', ("the packages of package.json",)),
+    ("package.json", "{}", "{\"a\": 1}", ("an option or address in package.json",)),
+    ("composer.json", "{}", "{\"a\": 1}", ("the packages of composer.json",)),
     ("notes.md", "a", "b", ()),
 ]  # fmt: skip
 
