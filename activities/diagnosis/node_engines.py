@@ -6,6 +6,7 @@ import re
 
 from activities.diagnosis.node_images import node_release, other_node, suitable
 from activities.diagnosis.node_knowledge import release
+from activities.diagnosis.node_present import never_installs, no_install
 from activities.diagnosis.node_project import installs, project_installs
 from activities.diagnosis.project import Project
 from activities.diagnosis.reading import Place
@@ -29,10 +30,7 @@ _WARNING = re.compile(r"npm (?:WARN|warn)|^(?:info|warning) ")
 _PEERS = re.compile(
     r"npm (?:ERR!|error) (?:code )?ERESOLVE|ERESOLVE (?:unable to resolve dependency tree|could not resolve)"
 )
-_OTHER_MANAGER = re.compile(
-    r"This project's package\.json defines \"packageManager\"|is configured to use (?:yarn|pnpm)\b"
-)
-_SIGNING_KEYS = re.compile(r"Cannot find matching keyid")
+_NOT_INSTALLED = re.compile(r"doesn't seem to have been installed - running an install there might help")
 _NPM_TOO_NEW = re.compile(
     r"Not compatible with your version of node/npm: npm@|EBADENGINE.*\bnpm@\d"
     r"|npm v[\d.]+ does not support Node"
@@ -41,6 +39,29 @@ _NPM_TOO_NEW = re.compile(
 _NPM_FOR_NODE = ((10, 6), (12, 8), (14, 9), (16, 9), (18, 10), (20, 10))
 """The last npm that runs on a Node, by npm's own `engines`."""
 _EDIT = FindingKind.EDIT_RUN_COMMAND
+_COMMANDS = (
+    (
+        "node.corepack",
+        re.compile(
+            r"This project's package\.json defines \"packageManager\"|is configured to use (?:yarn|pnpm)\b"
+        ),
+        "corepack enable",
+        "package.json names its package manager, and the image has another one; corepack brings it",
+    ),
+    (
+        "node.corepack_keys",
+        re.compile(r"Cannot find matching keyid"),
+        "npm install -g corepack@latest",
+        "this corepack does not know the registry's present signing keys; a newer one does",
+    ),
+    (
+        "node.prisma_generate",
+        re.compile(r"did not initialize yet\. Please run \W?prisma generate"),
+        "npx prisma generate",
+        "Prisma's client is generated after the install, and no instruction does so",
+    ),
+)
+"""Commands that a Dockerfile lacks, by what is said where they are missing."""
 
 
 def of_line(place: Place, project: Project) -> Verdict | None:
@@ -54,6 +75,8 @@ def of_line(place: Place, project: Project) -> Verdict | None:
 def _engine(text: str, place: Place, project: Project) -> Verdict | None:
     """A package that refuses this Node."""
     wanted = next((found[1] for pattern in _ENGINE if (found := pattern.search(text))), "")
+    if wanted and any(_NPM_TOO_NEW.search(line.plain) for line in place.before(4)) and _npm_upgrade(project):
+        return None
     pnpm = _PNPM_RANGE.match(text)
     if pnpm and any("ERR_PNPM_UNSUPPORTED_ENGINE" in line.plain for line in place.before(8)):
         wanted = pnpm[1]
@@ -68,18 +91,16 @@ def _engine(text: str, place: Place, project: Project) -> Verdict | None:
 
 
 def _tools(text: str, place: Place, project: Project) -> Verdict | None:
-    lines, target = (place.line,), project.dockerfile_target()
     if _PEERS.search(text):
         return _peers(place, project)
-    if _OTHER_MANAGER.search(text):
-        why = "package.json names its package manager, and the image has another one; corepack brings it"
-        return Need("node.corepack", _EDIT, ("corepack enable",), lines, why, target=target)
-    if _SIGNING_KEYS.search(text):
-        why = "this corepack does not know the registry's present signing keys; a newer one does"
-        command = "npm install -g corepack@latest"
-        return Need("node.corepack_keys", _EDIT, (command,), lines, why, target=target)
+    if _NOT_INSTALLED.search(text) and never_installs(project):
+        return no_install("yarn finds no installed packages", place, project)
+    for rule, pattern, command, why in _COMMANDS:
+        if pattern.search(text):
+            target = project.dockerfile_target()
+            return Need(rule, _EDIT, (command,), (place.line,), why, target=target)
     if _OTHER_ENGINE.search(text):
-        return Refusal("node.engine_tool", "package.json asks for another package manager", lines)
+        return Refusal("node.engine_tool", "package.json asks for another package manager", (place.line,))
     return None
 
 

@@ -41,7 +41,11 @@ _NAMED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"To install (?:it|them), you can run: npm install --save (\S.*)$", ""),  # Vue CLI
         (r"^\$ npm install ([\w-]+) --save$", ""),  # Knex
         (rf"[Pp]lease (?:manually )?install [`'\"]{_P}[`'\"]", ""),
-        (rf"Please install {_P}(?:, {_P})*(?: and {_P})? by running", ""),  # Next
+        (r"Please install ([\w@/., -]+?) by running", ""),  # Next
+        (rf"to install the CLI via \"\w+ \w+ -D {_P}\"", ""),  # webpack
+        (rf"Could not find the '{_P}:[\w-]+' builder's node package", ""),  # Angular
+        (rf"Could not find module \"{_P}\" from \"", ""),
+        (r"Local (gulp) not found in|Unable to find local (grunt)\b", ""),
         (rf"^\s*{_NPM}{_SAVE}+ ([\w@./ -]+)$", ""),
         (
             r"(?:Try|need to|must|lease|should)(?: to)?(?: run)?:? [`'\"]?"
@@ -50,7 +54,7 @@ _NAMED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         ),
     )
 )
-_WORDS = re.compile(r"install|not found|find|target|plugin|Failed to load")
+_WORDS = re.compile(r"install|found|find|target|plugin|Failed to load")
 _GLOBAL = re.compile(
     r"npm notice|npm (?:i|install) (?:\S+ )*(?:-g|--global)\b|\bnpm@|(?:upgrade|update) (?:npm|to)"
 )
@@ -71,7 +75,8 @@ def of_line(place: Place, project: Project) -> Verdict | None:
 
 def _names(found: re.Match[str], prefix: str) -> tuple[str, ...]:
     """`es2015` with `babel-preset-`; a name that has the prefix, or a scope, is whole."""
-    words = (name_in(word) for group in found.groups() if group for word in group.split())
+    said = (word for group in found.groups() if group for word in re.split(r"[, ]+", group))
+    words = (name_in(word) for word in said if word not in ("and", "or"))
     whole = (w if not prefix or w.startswith((prefix, "@")) else prefix + w for w in words if w)
     return tuple(dict.fromkeys(whole))
 

@@ -7,7 +7,7 @@ import re
 
 from activities.diagnosis.evidence import Phase
 from activities.diagnosis.log_lines import LogLine
-from activities.diagnosis.node_images import node_release
+from activities.diagnosis.node_images import node_image, node_release
 from activities.diagnosis.node_knowledge import is_known, newest
 from activities.diagnosis.node_project import (
     PackageJson,
@@ -22,6 +22,7 @@ from activities.diagnosis.node_versions import version_for
 from activities.diagnosis.project import Project
 from activities.diagnosis.reading import Place
 from activities.diagnosis.verdicts import Need, Refusal, Verdict
+from activities.manifests.dockerfile import is_plain_base
 from activities.manifests.node_commands import NodeInstall
 from workflows.models.finding import FindingKind
 
@@ -105,6 +106,10 @@ def never_installs(project: Project) -> bool:
     """Whether the Dockerfile is known and nothing in it installs anything of the project."""
     facts = project.facts
     if facts is None or not facts.stages or project_installs(project) or named_in_dockerfile(project):
+        return False
+    # Any other image may bring the packages along, and an `onbuild` one installs by itself.
+    image = node_image(project)
+    if "onbuild" in image or not (image or is_plain_base(facts.base_image)):
         return False
     runs = [i.body.chars for i in facts.instructions if i.keyword == "RUN"]
     copies = [i.body.chars for i in facts.instructions if i.keyword in ("COPY", "ADD")]

@@ -39,6 +39,21 @@ _CERTAIN: tuple[_Cause, ...] = (
         r"Could not read package\.json: Error: ENOENT",
     ),
     _cause(
+        "killed",
+        "the process was killed, most likely because it ran out of memory",
+        rf"{_NPM} signal SIGKILL|Command failed with signal \"SIGKILL\"",
+    ),
+    _cause(
+        "platform",
+        "a package is for another platform only",
+        rf"{_NPM} code EBADPLATFORM|{_NPM} notsup Unsupported platform for",
+    ),
+    _cause(
+        "npm_crashed",
+        "npm itself ended before its work was done; what stopped it is not in the log",
+        rf"{_NPM} (?:cb\(\) never called|Exit handler never called)",
+    ),
+    _cause(
         "missing_script",
         "package.json has no such script",
         r"[Mm]issing script: ?\W?[\w:-]+|ERR_PNPM_NO_SCRIPT\b",

@@ -25,7 +25,8 @@ _ERROR_WORDS = (
     "no matching", "incompatible", "unsupported", "unsatisf", "conflict", "out of sync", "does not",
     "not exist", "no longer", "invalid", "expected", "fatal", "panic", "abort", "no package",
     "not installed", "not available", "err!", "err_", "out of memory", "yn00", "was not", "heap limit",
-    "couldn't", "compiled against",
+    "couldn't", "compiled against", "sigkill", "never called", "not initialize", "be found",
+    "doesn't seem",
 )  # fmt: skip
 """In lower case; a line with none of these is no error. Plain words: as a pattern ten times slower."""
 _MAX_ERROR_LINES = 3000

@@ -194,7 +194,10 @@ def _place_for(facts: DockerfileFacts, command: str) -> int | None:
     tool = _served_tool(command)
     reachable = facts.reachable()
     mine = [n for n, i in enumerate(facts.instructions) if facts.stage_of[n] in reachable]
-    for position in mine:
+    after = -1
+    if command.startswith("npx "):
+        after = max((one.instruction for one in node_installs(facts) if one.stage in reachable), default=-1)
+    for position in (n for n in mine if n > after):
         instruction = facts.instructions[position]
         if instruction.keyword in ("RUN", "CMD", "ENTRYPOINT") and _calls(instruction, tool):
             return position

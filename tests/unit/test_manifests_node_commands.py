@@ -142,3 +142,11 @@ def test_an_unclear_base_image_is_refused(text: str, words: str) -> None:
     new = "node:18 x" if words.startswith("not an") else "node:18"
     with pytest.raises(ManifestError, match=words):
         change_base_image(text, "node:16", new)
+
+
+def test_a_generator_goes_behind_the_install() -> None:
+    """What `npx` runs is a package's own command."""
+    text = 'FROM node:20\nCOPY . .\nRUN npm ci\nRUN npm run build\nCMD ["npm", "start"]\n'
+    assert insert_command(text, "npx prisma generate") == text.replace(
+        "RUN npm run", "RUN npx prisma generate\nRUN npm run"
+    )
