@@ -5,7 +5,6 @@ from __future__ import annotations
 import posixpath
 import re
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 from activities.diagnosis.node_project import package_json_paths, read_package_json
@@ -50,7 +49,6 @@ class Aliases:
         return named or top in self.folders or any(p and request.startswith(p) for p in self.prefixes)
 
 
-@lru_cache(maxsize=8)
 def aliases_of(root: Path) -> Aliases:
     """The aliases that the configuration files at `root` and in its packages declare."""
     exact: set[str] = set()

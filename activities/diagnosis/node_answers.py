@@ -5,7 +5,7 @@ from __future__ import annotations
 from activities.diagnosis.answers import Decision, Diagnosis, Quotes, edit_answer
 from activities.diagnosis.node_images import node_release
 from activities.diagnosis.node_knowledge import newest
-from activities.diagnosis.node_project import package_json_for, target_of
+from activities.diagnosis.node_project import add_target, package_json_for
 from activities.diagnosis.node_scan import Imported, missing_packages
 from activities.diagnosis.node_versions import version_for
 from activities.diagnosis.project import Project
@@ -36,7 +36,7 @@ def _finding(one: Imported, project: Project) -> Finding:
         rule="node.scan",
         kind=FindingKind.ADD_NODE_PACKAGE,
         names=(one.name,),
-        target=target_of(project, manifest),
+        target=add_target(project, manifest),
         version=version or None,
         origin=FindingOrigin.SCAN,
         quotes=(quote,),

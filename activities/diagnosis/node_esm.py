@@ -53,7 +53,7 @@ def _required(path: str, by: str, place: Place, project: Project) -> Verdict:
     kind, target = FindingKind.CHANGE_NODE_VERSION_PIN, target_of(project, manifest)
     consulted = (f"last release that require() can load: {name} {major}",)
     names = (f"{name}@{major}",)
-    return Need("node.require_esm", kind, names, lines, why, f"^{major}", target, consulted=consulted)
+    return Need("node.require_esm", kind, names, lines, why, f"^{major}.0.0", target, consulted=consulted)
 
 
 def _importer(place: Place) -> str:

@@ -11,7 +11,7 @@ from activities.diagnosis.node_images import node_image, node_release
 from activities.diagnosis.node_knowledge import is_known, newest
 from activities.diagnosis.node_project import (
     PackageJson,
-    lists_packages_in_dockerfile,
+    add_target,
     named_in_dockerfile,
     package_json_for,
     project_installs,
@@ -48,8 +48,7 @@ def add_package(
             "node.unknown_package", f"{reason}; but {unknown[0]!r} is not known for certain", lines
         )
     manifest = package_json_for(project, _file_in(reason))
-    in_dockerfile = lists_packages_in_dockerfile(project)
-    target = project.dockerfile_target() if in_dockerfile else target_of(project, manifest)
+    target = add_target(project, manifest)
     consulted = tuple(f"node packages: {name} {newest(name)}".rstrip() for name in names)
     if not version and len(names) == 1:
         version, why = version_for(names[0], manifest, node_release(project, lines))
@@ -136,10 +135,12 @@ def _with_dev(install: NodeInstall) -> tuple[str, str]:
     """(the command's words to replace, what they become): the option dropped, or one added."""
     words = [word.text for word in install.words]
     option, _, value = install.dev_option.partition("=")
+    against = _WITH_DEV.get(install.tool, "--include=dev")
     if not option:
-        return install.text, f"{install.text} {_WITH_DEV.get(install.tool, '--include=dev')}"
+        return install.text, f"{install.text} {against}"
     drop = {install.dev_option, option, value if install.dev_option not in words else ""} - {""}
-    return " ".join(words), " ".join(word for word in words if word not in drop)
+    kept = [word for word in words if word not in drop]
+    return " ".join(words), " ".join([*kept, against] if install.by_environment else kept)
 
 
 def platform_package(name: str, place: Place, project: Project) -> Verdict:

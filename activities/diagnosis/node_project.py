@@ -171,6 +171,20 @@ def named_in_dockerfile(project: Project) -> set[str]:
     return {package_name(word.text) for one in installs(project) for word in one.packages}
 
 
+def manifest_or_dockerfile(project: Project) -> PackageJson | None:
+    """The topmost package.json, or what a Dockerfile without one installs by name; None for neither."""
+    if lists_packages_in_dockerfile(project):
+        return PackageJson("package.json", dict.fromkeys(sorted(named_in_dockerfile(project)), "*"))
+    return package_json_for(project)
+
+
+def add_target(project: Project, manifest: PackageJson | None) -> str:
+    """Where a package is added: package.json, or the Dockerfile that lists packages itself."""
+    if lists_packages_in_dockerfile(project):
+        return project.dockerfile_target()
+    return target_of(project, manifest)
+
+
 def lists_packages_in_dockerfile(project: Project) -> bool:
     """True for a service without package.json whose Dockerfile installs packages by name into the project."""
     local = [one for one in installs(project) if one.packages and not one.is_global]

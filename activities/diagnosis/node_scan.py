@@ -16,7 +16,7 @@ from activities.diagnosis.node_knowledge import builtin_since, is_known, is_own_
 from activities.diagnosis.node_packages import name_in
 from activities.diagnosis.node_project import (
     PackageJson,
-    package_json_for,
+    manifest_or_dockerfile,
     package_json_paths,
     read_package_json,
 )
@@ -55,14 +55,14 @@ class Imported:
 
 
 def missing_packages(project: Project, added: frozenset[str]) -> list[Imported]:
-    """Packages to add to the topmost package.json, each once; none where no package.json can be seen.
+    """Packages to add to the topmost package.json, each once; none where nothing lists packages.
 
     `added` are names that are being added already. What a lock file installs for another package is there.
     """
-    root, manifest = project.context, package_json_for(project)
+    root, manifest = project.context, manifest_or_dockerfile(project)
     if root is None or manifest is None:
         return []
-    present = added | _declared(root, manifest)
+    present = added | _declared(root, manifest) | frozenset(manifest.dependencies)
     aliases, locked = aliases_of(root), _lock_text(root, manifest)
     found: dict[str, Imported] = {}
     tried: Counter[str] = Counter()

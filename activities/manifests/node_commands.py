@@ -39,7 +39,9 @@ class NodeInstall:
     skips_dev: bool = False
     """True where development dependencies stay out: by option, or by NODE_ENV before it."""
     dev_option: str = ""
-    """The option that keeps them out, '' where NODE_ENV does."""
+    """The option that keeps them out, '' for none."""
+    by_environment: bool = False
+    """True where NODE_ENV keeps them out."""
 
 
 def node_installs(facts: DockerfileFacts) -> list[NodeInstall]:
@@ -146,7 +148,9 @@ def _install(command: Command, stage: int, index: int, production: bool) -> Node
     keeps = any(_KEEPS_DEV.match(option) for option in options)
     said = f"{texts[0]} {verb}".strip()
     skips = not keeps and (bool(dropped) or production)
-    return NodeInstall(stage, index, tool, said, command.words, packages, is_global, skips, dropped)
+    return NodeInstall(
+        stage, index, tool, said, command.words, packages, is_global, skips, dropped, production
+    )
 
 
 def _split(words: tuple[Word, ...]) -> tuple[list[str], list[Word]]:

@@ -201,6 +201,33 @@ def test_what_the_operating_system_lacks(log: str, image: str, names: tuple[str,
     assert answer(told(log, image=image)) == ("add_system_package", names)
 
 
+def test_an_option_and_node_env_are_both_answered(tmp_path: Path) -> None:
+    """Without the option NODE_ENV alone would still leave them out."""
+    text = "FROM node:20\nENV NODE_ENV=production\nRUN npm ci --only=production\nRUN npm run build\n"
+    files = {"package.json": json.dumps({"devDependencies": {"typescript": "^5"}}), "Dockerfile": text}
+    found = told("> tsc\n\nsh: tsc: not found\n", context=tmp_path, files=files).findings[0]
+    assert (found.names, found.replaces) == (("npm ci --include=dev",), "npm ci --only=production")
+
+
+def test_a_service_without_package_json_gets_packages_in_its_dockerfile(tmp_path: Path) -> None:
+    """Proven and scanned ones alike."""
+    files = {
+        "Dockerfile": "FROM node:20\nRUN npm install express\nCOPY a.js .\nCMD node a.js\n",
+        "a.js": "require('express')\nrequire('cors')\nrequire('morgan')\n",
+    }
+    diagnosis = told("Error: Cannot find module 'cors'\n", phase=Phase.RUN, context=tmp_path, files=files)
+    found = [(finding.names[0], finding.target) for finding in diagnosis.findings]
+    assert found == [("cors", "Dockerfile"), ("morgan", "Dockerfile")]
+
+
+def test_an_image_that_installs_by_itself_is_left_alone(tmp_path: Path) -> None:
+    """`onbuild` images and images of one's own may bring the packages along."""
+    for image in ("node:8-onbuild", "acme/base:1"):
+        files = {"Dockerfile": f"FROM {image}\nCOPY . .\nRUN yarn test\n"}
+        found = told("$ jest\n/bin/sh: 1: jest: not found\n", context=tmp_path, files=files).findings[0]
+        assert found.rule != "node.never_installed"
+
+
 def test_a_development_dependency_that_runs_is_moved(tmp_path: Path) -> None:
     """Left out of the image by the install, needed by the service."""
     manifest = {**PLAIN, "devDependencies": {"nodemon": "^3.0.0"}, "scripts": {"start": "nodemon a.js"}}
