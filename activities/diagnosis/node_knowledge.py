@@ -58,6 +58,14 @@ def last_commonjs(name: str) -> int | None:
     return int(major) if major is not None else None
 
 
+def releases_with(request: str) -> tuple[str, str] | None:
+    """(package, range) of the releases that have the path `request`, None where it is not on record."""
+    table = _table("node_facts.json", "paths")
+    found = max((path for path in table if request.startswith(path)), key=len, default="")
+    whole = request == found or found.endswith(("/", ".")) or request.startswith(found + "/")
+    return (str(table[found][0]), str(table[found][1])) if found and whole else None
+
+
 def package_of_command(command: str) -> str | None:
     """The package that brings a command of package.json scripts, None where that is not known."""
     named = _table("node_facts.json", "commands").get(command)

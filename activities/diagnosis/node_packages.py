@@ -13,12 +13,19 @@ from activities.diagnosis.node_knowledge import (
     is_own_name,
     is_package_name,
     release,
+    releases_with,
 )
-from activities.diagnosis.node_present import add_package, declared_but_absent, not_installed
-from activities.diagnosis.node_project import package_json_for
+from activities.diagnosis.node_present import (
+    add_package,
+    declared_but_absent,
+    never_installs,
+    not_installed,
+)
+from activities.diagnosis.node_project import package_json_for, project_installs, target_of
 from activities.diagnosis.project import Project
 from activities.diagnosis.reading import Place
-from activities.diagnosis.verdicts import Refusal, Verdict
+from activities.diagnosis.verdicts import Need, Refusal, Verdict
+from workflows.models.finding import FindingKind
 
 _OWN = re.compile(r"^(?:\.{1,2}(?:[/\\]|$)|[/\\~#]|@/|[A-Za-z]:[/\\]|file:|virtual:|\$lib|\0)|^[.]?$")
 _TOOL_ITSELF = re.compile(
@@ -50,7 +57,32 @@ def missing_request(request: str, importer: str, place: Place, project: Project)
     own = _own(request, importer, project)
     if own:
         return Refusal("node.own_module", own, (place.line,))
+    if name_in(request) != request.strip():
+        found = _missing_path(request.strip(), importer, place, project)
+        if found is not None:
+            return found
     return missing_package(name_in(request), importer, place, project)
+
+
+def _missing_path(request: str, importer: str, place: Place, project: Project) -> Verdict | None:
+    """A path inside a package: only some releases have it; None where the package itself may be missing."""
+    name, known = name_in(request), releases_with(request)
+    manifest = package_json_for(project, importer.split("/node_modules/", maxsplit=1)[0])
+    lines = (place.line,)
+    if known is None:
+        if manifest is None or not manifest.declares(name) or never_installs(project):
+            return None
+        if name in manifest.dev and any(one.skips_dev for one in project_installs(project)):
+            return None
+        reason = f"{name} is declared in {manifest.path}, and its release has no {request}: another one does"
+        return Refusal("node.no_such_path", reason, lines)
+    package, wanted = known
+    why = f"{request} is asked for, which only the releases {wanted} of {package} have"
+    if manifest is not None and not manifest.declares(package):
+        return add_package((package,), "node.path_of_release", why, lines, project, wanted)
+    kind, target = FindingKind.CHANGE_NODE_VERSION_PIN, target_of(project, manifest)
+    names = (f"{package}@{wanted}",)
+    return Need("node.path_of_release", kind, names, lines, why, wanted, target)
 
 
 def missing_package(name: str, importer: str, place: Place, project: Project) -> Verdict:

@@ -17,8 +17,10 @@ from activities.diagnosis.node_knowledge import (
     export_since,
     newest_node_for_sass,
     release,
+    releases_with,
     syntax_since,
 )
+from activities.diagnosis.node_packages import missing_request
 from activities.diagnosis.node_project import package_json_for
 from activities.diagnosis.node_sources import code_above
 from activities.diagnosis.project import Project
@@ -35,6 +37,9 @@ _SASS_VERSION = re.compile(
     r"|\"node-sass\": \"[~^]?(\d+\.\d+\.\d+)"
 )
 _OPENSSL = re.compile(r"ERR_OSSL_EVP_UNSUPPORTED|0308010C:digital envelope routines:+unsupported")
+_NOT_EXPORTED = re.compile(
+    r"Package subpath '\./([^']+)' is not defined by \"exports\" in \S*/node_modules/(\S+)/package\.json"
+)
 _PRIMORDIALS = re.compile(r"ReferenceError: primordials is not defined")
 _RANGE = r"(?P<range>[v^~>=\d][\d.x |^~>=<v]*)"
 _ASKS = tuple(
@@ -71,6 +76,12 @@ def _old_package(text: str, place: Place, project: Project) -> Verdict | None:
     if _OPENSSL.search(text):
         why = "the build uses a hash that OpenSSL 3, and so every Node since 17, refuses"
         return _older("node.openssl", "16", place, project, why)
+    hidden = _NOT_EXPORTED.search(text)
+    if hidden and (hidden[2], hidden[1]) == ("postcss", "lib/tokenize"):
+        why = "postcss 8.2 hides a path that its plugins use from every Node since 17"
+        return _older("node.hidden_path", "16", place, project, why)
+    if hidden and releases_with(f"{hidden[2]}/{hidden[1]}"):
+        return missing_request(f"{hidden[2]}/{hidden[1]}", "", place, project)
     if _PRIMORDIALS.search(text):
         why = "graceful-fs 3 (gulp 3) uses insides of Node that are gone since 12"
         return _older("node.primordials", "10", place, project, why)

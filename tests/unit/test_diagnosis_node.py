@@ -201,6 +201,33 @@ def test_what_the_operating_system_lacks(log: str, image: str, names: tuple[str,
     assert answer(told(log, image=image)) == ("add_system_package", names)
 
 
+PATHS = [
+    ("Error: Cannot find module 'webpack-cli/bin/config-yargs'\n", {}, "webpack-cli@^3.3.12"),
+    ("These dependencies were not found:\n\n* core-js/modules/es6.array.iterator in ./src/a.js\n", {}, "core-js@^2.6.12"),
+    ("Error: Cannot find module 'uuid/v4'\n", {"uuid": "^9.0.0"}, "uuid@^3.4.0"),
+    ("Error [ERR_PACKAGE_PATH_NOT_EXPORTED]: Package subpath './v4' is not defined by \"exports\" in /app/node_modules/uuid/package.json\n", {"uuid": "^9.0.0"}, "uuid@^3.4.0"),
+    ("Module not found: Error: Can't resolve 'react-dom/client' in '/app/src'\n", {"react-dom": "^17.0.2"}, "react-dom@^18.2.0"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("log", "asked", "name"), PATHS, ids=lambda value: str(value)[:40])
+def test_a_path_that_only_some_releases_have(
+    log: str, asked: dict[str, str], name: str, tmp_path: Path
+) -> None:
+    """The package is there, and its release is the cause."""
+    files = {"package.json": json.dumps({"dependencies": asked}, indent=2)} if asked else {}
+    diagnosis = told(log, context=tmp_path if asked else None, files=files)
+    assert answer(diagnosis) == ("change_node_version_pin", (name,))
+
+
+def test_an_unknown_path_of_a_declared_package_is_left_alone(tmp_path: Path) -> None:
+    """Building again would change nothing."""
+    files = {"package.json": json.dumps(PLAIN), "Dockerfile": DOCKERFILE}
+    log = "Error: Cannot find module 'express/lib/gone'\n"
+    found = told(log, phase=Phase.RUN, context=tmp_path, files=files).findings[0]
+    assert found.rule == "node.no_such_path"
+
+
 def test_an_option_and_node_env_are_both_answered(tmp_path: Path) -> None:
     """Without the option NODE_ENV alone would still leave them out."""
     text = "FROM node:20\nENV NODE_ENV=production\nRUN npm ci --only=production\nRUN npm run build\n"
