@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 
+from activities.diagnosis.node_images import node_image
 from activities.diagnosis.node_knowledge import is_known
 from activities.diagnosis.node_packages import missing_package, name_in
 from activities.diagnosis.node_present import add_package
+from activities.diagnosis.node_project import package_json_for
 from activities.diagnosis.project import Project
 from activities.diagnosis.reading import Place
 from activities.diagnosis.verdicts import Verdict
@@ -24,7 +26,6 @@ _NAMED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
             "",
         ),  # TypeORM
         (r"(terser) not found\. Since Vite v3", ""),
-        (rf"Failed to load {_P}\. (?:Please )?[Mm]ake sure it(?:'s| is) installed", ""),
         (r"To import Sass files, you first need to install (node-sass|sass)", ""),
         (rf"unable to determine transport target for \"{_P}\"", ""),  # pino
         (rf"Couldn't find preset \"{_P}\" relative to directory", "babel-preset-"),
@@ -32,7 +33,6 @@ _NAMED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (r"ESLint couldn't find the config \"([\w.-]+)(?:/[\w.-]+)?\" to extend from", "eslint-config-"),
         (rf"ESLint couldn't find the (?:config|plugin) \"{_P}\"", ""),
         (r"[Tt]est environment (jest-environment-[\w-]+) cannot be found", ""),
-        (rf"Preset {_P} not found", ""),  # jest
         (
             rf"Module {_P} in the (?:transform|testRunner|setupFiles\w*|preset) option was not found",
             "",
@@ -40,7 +40,6 @@ _NAMED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         (rf"Unable to find plugin \"{_P}\"", ""),  # Gatsby
         (r"To install (?:it|them), you can run: npm install --save (\S.*)$", ""),  # Vue CLI
         (r"^\$ npm install ([\w-]+) --save$", ""),  # Knex
-        (rf"[Pp]lease (?:manually )?install [`'\"]{_P}[`'\"]", ""),
         (r"Please install ([\w@/., -]+?) by running", ""),  # Next
         (rf"to install the CLI via \"\w+ \w+ -D {_P}\"", ""),  # webpack
         (rf"Could not find the '{_P}:[\w-]+' builder's node package", ""),  # Angular
@@ -54,6 +53,16 @@ _NAMED: tuple[tuple[re.Pattern[str], str], ...] = tuple(
         ),
     )
 )
+_ANY_LANGUAGE: tuple[tuple[re.Pattern[str], str], ...] = tuple(
+    (re.compile(pattern), "")
+    for pattern in (
+        rf"Failed to load {_P}\. (?:Please )?[Mm]ake sure it(?:'s| is) installed",
+        rf"Preset {_P} not found",
+        rf"[Pp]lease (?:manually )?install [`'\"]{_P}[`'\"]",
+    )
+)
+"""Words that libraries of other languages use as well."""
+_NODE = re.compile(r"node_modules|node:internal|npm (?:ERR!|error)|\.[cm]?[jt]sx?:\d+|yarn run v|^> \S+@\d")
 _WORDS = re.compile(r"install|found|find|target|plugin|Failed to load")
 _GLOBAL = re.compile(
     r"npm notice|npm (?:i|install) (?:\S+ )*(?:-g|--global)\b|\bnpm@|(?:upgrade|update) (?:npm|to)"
@@ -65,12 +74,19 @@ def of_line(place: Place, project: Project) -> Verdict | None:
     text = place.line.plain
     if not _WORDS.search(text) or _GLOBAL.search(text):
         return None
-    for pattern, prefix in _NAMED:
+    for pattern, prefix in (*_NAMED, *(_ANY_LANGUAGE if _is_node(place, project) else ())):
         found = pattern.search(text)
         names = _names(found, prefix) if found else ()
         if names and all(is_known(name) for name in names):
             return _wanted(names, place, project)
     return None
+
+
+def _is_node(place: Place, project: Project) -> bool:
+    """Whether project, image or the lines around are Node's."""
+    around = [*place.before(30), *place.after(30)]
+    seen = package_json_for(project) is not None or bool(node_image(project))
+    return seen or any(_NODE.search(line.plain) for line in around)
 
 
 def _names(found: re.Match[str], prefix: str) -> tuple[str, ...]:

@@ -23,6 +23,8 @@ _PYTHON = re.compile(
     rf"|gyp {_ERR}.*Python executable \"\S+\" is v3\.\d+\S*, which is not supported by gyp"
 )
 _DISTUTILS = re.compile(r"ModuleNotFoundError: No module named 'distutils'")
+_GYP_FAILED = re.compile(rf"gyp {_ERR} stack Error: `gyp` failed with exit code")
+_OLD_SYNTAX = re.compile(r"SyntaxError: (?:Missing parentheses in call to 'print'|invalid syntax)")
 _COMPILER = re.compile(
     rf"not found: make$|{_SHELL}(?:make|g\+\+|c\+\+|cc): not found"
     r"|make: (?:g\+\+|c\+\+|cc|gcc|clang\+\+): (?:Command not found|No such file or directory)"
@@ -33,7 +35,7 @@ _GIT = re.compile(
     rf"|npm {_ERR} (?:enoent )?undefined ls-remote|npm {_ERR} git clone .*: undefined$"
 )
 _GYP_VERSION = re.compile(r"node-gyp -v v(\d+)")
-_NODE_TOOLS = re.compile(rf"\bgyp\b|npm (?:{_ERR}|WARN|warn)|node_modules|node-pre-gyp|\byarn\b|\bpnpm\b")
+_NODE_TOOLS = re.compile(rf"\bgyp\b|npm (?:{_ERR}|WARN|warn)|node_modules|node-pre-gyp|yarn run v|ERR_PNPM")
 _LAST_PYTHON_2_GYP = 5
 """node-gyp reads Python 3 since release 6."""
 _AUTOTOOLS = ("autoconf", "automake", "libtool")
@@ -74,13 +76,22 @@ def of_line(place: Place, project: Project) -> Verdict | None:
         return _system(("git",), ("git",), "git", why, place, project)
     if _PYTHON.search(text):
         return _python(place, project)
+    if _GYP_FAILED.search(text):
+        return _gyp_failed(place, project)
     return _compiling(text, place, project) if _near_node(place) else None
+
+
+def _gyp_failed(place: Place, project: Project) -> Verdict | None:
+    """node-gyp's own Python stopped: its traceback above says why, and is none of the project's."""
+    above = "\n".join(line.plain for line in place.before(60))
+    if _DISTUTILS.search(above):
+        return _distutils(place, project)
+    return _python(place, project, old=True) if _OLD_SYNTAX.search(above) else None
 
 
 def _compiling(text: str, place: Place, project: Project) -> Verdict | None:
     if _DISTUTILS.search(text):
-        why = "node-gyp needs distutils, which left Python 3.12; setuptools brings it"
-        return _system(("python3-setuptools",), ("py3-setuptools",), "distutils", why, place, project)
+        return _distutils(place, project)
     if _COMPILER.search(text):
         why = "a package is compiled while it is installed, and the image has no compiler or no make"
         return _system(("make", "g++"), ("make", "g++"), "compiler", why, place, project)
@@ -91,18 +102,23 @@ def _compiling(text: str, place: Place, project: Project) -> Verdict | None:
     return None
 
 
+def _distutils(place: Place, project: Project) -> Verdict:
+    why = "node-gyp needs distutils, which left Python 3.12; setuptools brings it"
+    return _system(("python3-setuptools",), ("py3-setuptools",), "distutils", why, place, project)
+
+
 def _near_node(place: Place) -> bool:
     """Whether the lines around are of Node's tools: the same words come from other builds too."""
     around = [*place.before(80), place.line, *place.after(80)]
     return any(_NODE_TOOLS.search(line.plain) for line in around)
 
 
-def _python(place: Place, project: Project) -> Verdict:
+def _python(place: Place, project: Project, *, old: bool = False) -> Verdict:
     """Python 2 for an old node-gyp, else Python 3; make and a compiler come along."""
     around = [*place.before(200), *place.after(200)]
     said = next((found for line in reversed(around) if (found := _GYP_VERSION.search(line.plain))), None)
     asks_for_2 = '"python"' in place.line.plain or "not supported by gyp" in place.line.plain
-    old = int(said[1]) <= _LAST_PYTHON_2_GYP if said else asks_for_2
+    old = old or (int(said[1]) <= _LAST_PYTHON_2_GYP if said else asks_for_2)
     gyp = f"node-gyp {said[1]}" if said else "node-gyp"
     why = f"{gyp} compiles a package and finds no Python {'2' if old else '3'} in the image"
     if not old:

@@ -43,6 +43,9 @@ def _beside_sibling(name: str, manifest: PackageJson) -> tuple[str, str] | None:
     if not siblings:
         return None
     major = max(int(found[1]) for r in siblings if (found := _RANGE.match(r)))
+    known = newest(name)
+    if known and release(known)[0] < major:
+        return f"^{known}", f"the newest release on record, older than the others of {scope}"
     return f"^{major}.0.0", f"the other packages of {scope} are of release line {major}"
 
 

@@ -188,6 +188,13 @@ def test_a_command_of_the_dockerfile_is_the_cause(log: str, run: str, command: s
 
 SYSTEM = [
     ("gyp ERR! find Python You need to install the latest version of Python.\n", "node:18-alpine", ("python3", "make", "g++")),
+    (
+        "Traceback (most recent call last):\n  File \"/app/node_modules/node-gyp/gyp/gyp_main.py\", line 42, in <module>\n"
+        "    import gyp\nModuleNotFoundError: No module named 'distutils'\ngyp ERR! configure error \n"
+        "gyp ERR! stack Error: `gyp` failed with exit code: 1\n",
+        "node:20-alpine",
+        ("py3-setuptools",),
+    ),
     ("gyp ERR! stack Error: not found: make\n", "node:18-slim", ("make", "g++")),
     ("npm ERR! code ENOENT\nnpm ERR! syscall spawn git\nnpm ERR! path git\n", "node:18-alpine", ("git",)),
     ("/bin/sh: npm: not found\n", "alpine", ("npm", "nodejs")),
