@@ -34,8 +34,22 @@ _RULES = (
 )
 
 
+_WORDS = (
+    "node", "npm", "yarn", "module", "package", "resolve", "depend", "install", "found", "find", "plugin",
+    "preset", "target", "export", "syntaxerror", "is not defined", "is not a", "envelope", "ossl", "import",
+    "token", "definition", "declaration", "ts2", "ts7", "$path", "env:", "determine", "python", "gyp", "make",
+    "git", "distutils", "configure", "vips", "lock", "integrity", "yn00", "registry", "version", "engine",
+    "peer", "keyid", "initialize", "heap", "script", "elf", "json", "subpath", "environment", "secret",
+    "validation", "openuri", "sigkill", "err_", "ts1", "ts5",
+)  # fmt: skip
+"""In lower case; a line with none of these is none of Node's. Far cheaper than the patterns."""
+
+
 def of_line(place: Place, project: Project) -> Verdict | None:
     """The verdict on one line, by the first family of messages that knows it."""
+    lower = place.line.plain.lower()
+    if not any(word in lower for word in _WORDS):
+        return None
     return next((verdict for rule in _RULES if (verdict := rule(place, project))), None)
 
 
