@@ -19,19 +19,9 @@ GROUPS = (DEPENDENCIES, DEVELOPMENT, "optionalDependencies")
 _NAME = re.compile(r"^(?:@[A-Za-z0-9~][\w.~-]*/)?[A-Za-z0-9~][\w.~-]*$")
 _VERSION = re.compile(r"^[\w.^~<>=*|& -]+$")
 _TOOLS = (
-    "eslint",
-    "babel",
-    "jest",
-    "webpack",
-    "postcss",
-    "karma",
-    "gulp",
-    "grunt",
-    "mocha",
-    "prettier",
-    "vite",
+    "eslint", "babel", "jest", "webpack", "postcss", "karma", "gulp", "grunt", "mocha", "prettier", "vite",
     "rollup",
-)
+)  # fmt: skip
 
 
 def declared(text: str) -> set[str]:
