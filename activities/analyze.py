@@ -20,7 +20,7 @@ from activities.adapters.masking import Masking
 from activities.adapters.redaction import Redactor
 from activities.diagnosis.diagnose import Diagnosis, diagnose, scan
 from activities.diagnosis.evidence import ContainerFacts, Evidence, Phase, SourceText
-from activities.diagnosis.operator import operator_finding
+from activities.diagnosis.operator import operator_finding, require_doable
 from activities.diagnosis.project import Project
 from activities.diagnosis.rendering import render_analysis
 from workflows import ports
@@ -66,6 +66,7 @@ class Analyze:
         evidence = await self._evidence(job, containers, redactor)
         if job.failure is None and not asked_to_repair:
             finding = await asyncio.to_thread(operator_finding, job.intent, Project(evidence))
+            require_doable(finding)
             found = AnalyzeResult(healthy=False, findings=(finding,), reason=finding.reason)
             return await self._answer(job, evidence.sources, found)
         if job.failure is None and not containers:

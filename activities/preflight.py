@@ -27,7 +27,7 @@ from activities.checks.surroundings import (
     require_compose,
     store_warnings,
 )
-from activities.checks.targeting import buildable, find_service, make_target
+from activities.checks.targeting import buildable, find_service, make_target, other_names
 from workflows import ports
 from workflows.errors import OrchestratorError
 from workflows.models.policy import ProjectPolicy, ServicePolicy
@@ -171,4 +171,10 @@ def understand(request: RunRequest, model: ComposeModel) -> Intent:
         OrchestratorError: ``unsupported_instruction``, ``ambiguous_service``.
     """
     read = parse_patch_request if request.patch is not None else parse_instruction
-    return read(request.instruction, model.services, request.service, buildable=buildable(model))
+    return read(
+        request.instruction,
+        model.services,
+        request.service,
+        buildable=buildable(model),
+        also=other_names(model),
+    )
