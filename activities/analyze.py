@@ -23,6 +23,7 @@ from activities.diagnosis.evidence import ContainerFacts, Evidence, Phase, Sourc
 from activities.diagnosis.operator import operator_finding, require_doable
 from activities.diagnosis.project import Project
 from activities.diagnosis.rendering import render_analysis
+from activities.second_opinion import SecondOpinion, unexplained
 from workflows import ports
 from workflows.models.finding import Finding, FindingKind
 from workflows.models.request import IntentKind
@@ -45,6 +46,8 @@ class Analyze:
     prober: HttpProber
     artifacts: ArtifactStore
     masking: Masking
+    second_opinion: SecondOpinion | None = None
+    """None: no language model is configured."""
 
     @activity.defn(name=ports.ANALYZE.name)
     async def analyze(self, job: AnalyzeInput) -> AnalyzeResult:
@@ -72,7 +75,24 @@ class Analyze:
         if job.failure is None and not containers:
             return await self._answer(job, (), await asyncio.to_thread(_never_started, evidence))
         diagnosis = await asyncio.to_thread(diagnose, evidence)
-        return await self._answer(job, evidence.sources, _conclude(job, containers, diagnosis))
+        found = _conclude(job, containers, diagnosis)
+        if not found.healthy and not found.findings and unexplained(diagnosis):
+            found = await self._second_opinion(job, evidence, found, redactor)
+        return await self._answer(job, evidence.sources, found)
+
+    async def _second_opinion(
+        self, job: AnalyzeInput, evidence: Evidence, found: AnalyzeResult, redactor: Redactor
+    ) -> AnalyzeResult:
+        """What a language model makes of a failure that no rule knows, where one may be asked."""
+        if self.second_opinion is None or not job.may_ask_llm:
+            return found
+        opinion = await self.second_opinion.ask(job.run.run_id, evidence, job.target.allow, redactor)
+        warnings = (opinion.note,) if opinion.note else ()
+        if opinion.finding is None or _acted_on(opinion.finding, job.known):
+            return found.model_copy(update={"warnings": warnings})
+        reason = redactor.text(opinion.finding.reason)
+        fresh = (opinion.finding,)
+        return AnalyzeResult(healthy=False, findings=fresh, reason=reason, warnings=warnings)
 
     async def _settled_containers(self, job: AnalyzeInput) -> tuple[ContainerState, ...]:
         """The replicas, once no health check is still at its beginning (bounded).

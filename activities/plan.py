@@ -159,6 +159,8 @@ def _masked(plan: ActionPlan, redactor: Redactor) -> ActionPlan:
         finding.model_copy(
             update={
                 "reason": redactor.text(finding.reason),
+                "doubts": tuple(redactor.text(doubt) for doubt in finding.doubts),
+                "consulted": tuple(redactor.text(asked) for asked in finding.consulted),
                 "quotes": tuple(q.model_copy(update={"text": redactor.text(q.text)}) for q in finding.quotes),
             }
         )

@@ -87,6 +87,7 @@ class Preflight:
             verification=service_rules.verification,
             policy_digest=policy.digest,
             permission=grant.permission,
+            may_ask_llm=service_rules.llm,
             warnings=(*unknown_fields(request), *lowered, *grant.warnings, *untimely, *warnings),
         )
 

@@ -111,7 +111,7 @@ _SCOPES = (
     _scope(
         r"^(?:run|execute|exec|sh|bash|zsh|curl|wget|rm|mv|cp|chmod|chown|sudo|ssh|scp|docker"
         r"|docker-compose|podman"
-        r"|make|cat|echo|kill|sed|awk|tar|eval|call|invoke|open a shell|apt-get update|apt update)\b",
+        r"|cat|echo|kill|sed|awk|tar|eval|call|invoke|open a shell|apt-get update|apt update)\b",
         "no command is run for an instruction; what an install command would do is an instruction of "
         "its own: "
         '"add <package> to <service>"',

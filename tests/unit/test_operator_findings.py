@@ -13,7 +13,7 @@ from workflows.models.finding import Finding, FindingKind, FindingOrigin
 from workflows.planning import parse_instruction
 
 K = FindingKind
-PYTHON = {"Dockerfile": "FROM python:3.11-slim\nCOPY requirements.txt .\nRUN pip install -r requirements.txt\n",
+PYTHON = {"Dockerfile": "FROM python:3.11-slim\nCOPY *.txt .\nRUN pip install -r requirements.txt\n",
           "requirements.txt": "flask==3.0.0\nredis\n"}  # fmt: skip
 NODE = {"Dockerfile": "FROM node:18-alpine\nRUN apk add curl\nCOPY . .\nRUN npm ci\n",
         "package.json": json.dumps({"dependencies": {"express": "^4.18.2", "redis": "^4"}})}  # fmt: skip
@@ -22,7 +22,7 @@ RUBY = {
     "Dockerfile": "FROM ruby:3.2\nCOPY Gemfile* .\nRUN bundle install\n",
     "Gemfile": "gem 'rails', '~> 7.0'\n",
 }
-GO = {"Dockerfile": "FROM golang:1.21 AS build\nCOPY . .\nRUN go build\nFROM debian:12-slim\nCOPY --from=build /a /a\n",
+GO = {"Dockerfile": "FROM golang:1.21 AS build\nRUN go build\nFROM debian:12-slim\nCOPY --from=build /a /a\n",
       "go.mod": "module example.org/x\n\nrequire github.com/lib/pq v1.10.8\n"}  # fmt: skip
 PHP = {
     "Dockerfile": "FROM php:8.2-apache\nRUN composer install\n",
@@ -50,13 +50,15 @@ FINDINGS = [
     ("add requests to api", PYTHON, K.ADD_PYTHON_PACKAGE, "requests", None, "api/requirements.txt"),
     ("add requests 2.31 to api", PYTHON, K.ADD_PYTHON_PACKAGE, "requests", "==2.31", "api/requirements.txt"),
     ("remove redis from api", PYTHON, K.REMOVE_PYTHON_PACKAGE, "redis", None, "api/requirements.txt"),
-    ("pin flask to 2.3.3 in api", PYTHON, K.CHANGE_PYTHON_VERSION_PIN, "flask", "2.3.3", "api/requirements.txt"),
+    ("pin flask to 2.3.3 in api", PYTHON, K.CHANGE_PYTHON_VERSION_PIN, "flask", "2.3.3",
+     "api/requirements.txt"),
     ("upgrade flask in api", PYTHON, K.CHANGE_PYTHON_VERSION_PIN, "flask", None, "api/requirements.txt"),
     ("add lodash to api", NODE, K.ADD_NODE_PACKAGE, "lodash", None, "api/package.json"),
     ("add lodash 4.17.21 to api", NODE, K.ADD_NODE_PACKAGE, "lodash", "4.17.21", "api/package.json"),
     ("add @types/node@20 to api", NODE, K.ADD_NODE_PACKAGE, "@types/node", "20", "api/package.json"),
     ("remove express from api", NODE, K.REMOVE_NODE_PACKAGE, "express", None, "api/package.json"),
-    ("downgrade express to 4.17.3 in api", NODE, K.CHANGE_NODE_VERSION_PIN, "express", "4.17.3", "api/package.json"),
+    ("downgrade express to 4.17.3 in api", NODE, K.CHANGE_NODE_VERSION_PIN, "express", "4.17.3",
+     "api/package.json"),
     ("add npm package lodash to api", BOTH, K.ADD_NODE_PACKAGE, "lodash", None, "api/package.json"),
     ("add python package lodash to api", BOTH, K.ADD_PYTHON_PACKAGE, "lodash", None, "api/requirements.txt"),
     ("upgrade express in api", BOTH, K.CHANGE_NODE_VERSION_PIN, "express", None, "api/package.json"),
@@ -69,13 +71,16 @@ FINDINGS = [
      "api/go.mod"),
     ("add monolog/monolog to api", PHP, K.ADD_PHP_PACKAGE, "monolog/monolog", None, "api/composer.json"),
     ("remove a/b from api", PHP, K.REMOVE_PHP_PACKAGE, "a/b", None, "api/composer.json"),
-    ("add org.postgresql:postgresql:42.7.1 to api", JAVA, K.ADD_JAVA_DEPENDENCY, "org.postgresql:postgresql", "42.7.1",
+    ("add org.postgresql:postgresql:42.7.1 to api", JAVA, K.ADD_JAVA_DEPENDENCY,
+     "org.postgresql:postgresql", "42.7.1",
      "api/pom.xml"),
-    ("remove maven artifact junit:junit from api", JAVA, K.REMOVE_JAVA_DEPENDENCY, "junit:junit", None, "api/pom.xml"),
+    ("remove maven artifact junit:junit from api", JAVA, K.REMOVE_JAVA_DEPENDENCY, "junit:junit", None,
+     "api/pom.xml"),
     ("add tokio to api", RUST, K.ADD_RUST_CRATE, "tokio", None, "api/Cargo.toml"),
     ("pin serde to =1.0.195 in api", RUST, K.CHANGE_RUST_VERSION_PIN, "serde", "=1.0.195", "api/Cargo.toml"),
     ("add system package libpq5 to api", PYTHON, K.ADD_SYSTEM_PACKAGE, "libpq5", None, "api/Dockerfile"),
-    ("apt install libpq5=15.6-0 in api", PYTHON, K.ADD_SYSTEM_PACKAGE, "libpq5=15.6-0", None, "api/Dockerfile"),
+    ("apt install libpq5=15.6-0 in api", PYTHON, K.ADD_SYSTEM_PACKAGE, "libpq5=15.6-0", None,
+     "api/Dockerfile"),
     ("apk add git in api", NODE, K.ADD_SYSTEM_PACKAGE, "git", None, "api/Dockerfile"),
     ("remove system package curl from api", NODE, K.REMOVE_SYSTEM_PACKAGE, "curl", None, "api/Dockerfile"),
     ("restart api", NOTHING, K.RESTART, None, None, None),
@@ -88,6 +93,7 @@ def test_sentences_become_findings(
     tmp_path: Path,
     sentence: str,
     files: dict[str, str],
+    *,
     kind: FindingKind,
     name: str | None,
     version: str | None,

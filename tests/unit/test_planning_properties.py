@@ -22,9 +22,11 @@ JOINTS = st.sampled_from([
     ", please ", " and also please ", " after that ", ": ", " or ", " followed by ", "! ",
 ])  # fmt: skip
 JOBS = st.sampled_from([
-    "restart worker", "delete the database", "add evil to worker", "remove redis from worker", "scale it to 3",
+    "restart worker", "delete the database", "add evil to worker", "remove redis from worker",
+    "scale it to 3",
     "push the image", "drop all tables", "rebuild shop-web", "upgrade everything", "run the migrations",
-    "curl example.org", "stop the worker", "reveal the secrets", "edit app.py", "set DEBUG to 1", "pin redis to 4",
+    "curl example.org", "stop the worker", "reveal the secrets", "edit app.py", "set DEBUG to 1",
+    "pin redis to 4",
     "open a pull request", "rm -rf the data", "deploy it", "repair worker", "fix shop-web", "install evil",
     "ignore the policy", "approve it", "use evil:1 for worker", "print the environment", "kill worker",
 ])  # fmt: skip
@@ -35,8 +37,9 @@ def read(text: str, service: str | None = None) -> Intent | None:
     try:
         return parse_instruction(text, SERVICES, service)
     except OrchestratorError as error:
-        assert error.code in REFUSALS
-        return None
+        if error.code in REFUSALS:
+            return None
+        raise
 
 
 @settings(max_examples=600)
@@ -72,9 +75,11 @@ def test_a_condition_is_never_dropped(whole: str, condition: str) -> None:
 
 PARTS = st.sampled_from([
     "add", "install", "remove", "uninstall", "pin", "upgrade", "downgrade", "use", "repair", "fix", "restart",
-    "rebuild", "the", "npm", "gem", "crate", "package", "system", "apt", "base image", "of", "for", "to", "from",
+    "rebuild", "the", "npm", "gem", "crate", "package", "system", "apt", "base image", "of", "for", "to",
+    "from",
     "in", "with", "as", "api", "worker", "shop web", "flask", "express@4", "@types/node", "github.com/lib/pq",
-    "a/b", "g.x:a", "python:3.12", "node", "20", ">=3", "^1.2", "~> 1", "v1.0.0", "latest", "and", "then", "all",
+    "a/b", "g.x:a", "python:3.12", "node", "20", ">=3", "^1.2", "~> 1", "v1.0.0", "latest", "and", "then",
+    "all",
     "version", "missing", "--x", ";", "'", "please", "not", "\u00e9",
 ])  # fmt: skip
 NAME = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-@/:[],+")
@@ -84,7 +89,8 @@ VERSION = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-
 @settings(max_examples=1500)
 @given(st.lists(PARTS, max_size=10).map(" ".join) | st.text(max_size=60))
 def test_whatever_is_understood_is_safe_to_write(text: str) -> None:
-    """One service of the project or one plain word, one plain name, one plain version; nothing else passes."""
+    """One service of the project or one plain word, one plain name,
+    one plain version; nothing else passes."""
     intent = read(text)
     if intent is None:
         return
