@@ -69,9 +69,8 @@ class Analyze:
         evidence = await self._evidence(job, containers, redactor)
         if job.failure is None and not asked_to_repair:
             finding = await asyncio.to_thread(operator_finding, job.intent, Project(evidence))
-            require_doable(finding)
             found = AnalyzeResult(healthy=False, findings=(finding,), reason=finding.reason)
-            return await self._answer(job, evidence.sources, found)
+            return await self._answer(job, evidence.sources, _doable(found))
         if job.failure is None and not containers:
             return await self._answer(job, (), await asyncio.to_thread(_never_started, evidence))
         diagnosis = await asyncio.to_thread(diagnose, evidence)
@@ -188,6 +187,13 @@ def _conclude(job: AnalyzeInput, containers: Sequence[ContainerState], diagnosis
     quoted = "".join(f': "{quote[:300]}"' for quote in quotes[:1])
     where = "" if job.failure else f" ({state.reason})"
     return AnalyzeResult(healthy=False, reason=f"{diagnosis.reason}{quoted}{where}")
+
+
+def _doable(found: AnalyzeResult) -> AnalyzeResult:
+    """What was asked for plainly, once it is known to be whole; half of it must not become a plan."""
+    for finding in found.findings:
+        require_doable(finding)
+    return found
 
 
 def _never_started(evidence: Evidence) -> AnalyzeResult:

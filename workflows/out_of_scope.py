@@ -13,7 +13,7 @@ _CHANGE = (
     r"|export|create|use"
     r"|put|configure|edit|increase|decrease|raise|lower|limit|mount|attach|define|reveal|show|print"
     r"|modify|replace"
-    r"|upgrade|install|give|generate|disable|enable|turn|pass|inject|switch|rename|move|bump|reset|fix)"
+    r"|upgrade|install|give|generate|disable|enable|turn|pass|inject|switch|rename|move|bump|reset)"
 )
 
 
@@ -34,6 +34,16 @@ def _scope(pattern: str, answer: str, *, unless_package: bool = False) -> _Scope
 
 
 _SCOPES = (
+    _scope(
+        r"^(?:fix|repair|heal) (?:(?:the|a|an|my|our|this|that|all) )*(?:[\w-]+ )?(?:source )?"
+        r"(?:bugs?|typos?|code|functions?|class|methods?|features?|(?:unit )?tests?|endpoints?|routes?|logic"
+        r"|pages?"
+        r"|buttons?|passwords?|secrets?|certificates?|ports?|env(?:ironment)?(?: variables?)?|variables?"
+        r"|compose file|volumes?|networks?|tables?|permissions?)"
+        r"(?! (?:in|of) (?:the )?(?:dockerfile|requirements))(?= |$)",
+        "what is repaired here are a service's dependencies and its image, not its code, settings or data; "
+        "bring a change of code as a unified diff with --patch FILE",
+    ),
     _scope(
         r"^(?:(?:open|create|make|raise|file|merge|close|send|submit|review) (?:(?:a|an|the|new|me) )*"
         r"(?:pull request|merge request|pr|mr|branch|commit|issue|ticket|release|tag)\b|(?:commit"

@@ -26,7 +26,9 @@ _SYSTEM_WORDS = frozenset({"system", "os", "native"})
 _OWN_NOUNS = {"gem": _E.RUBY, "gems": _E.RUBY, "crate": _E.RUST, "artifact": _E.JAVA}
 _NOUN = r"(?:package|dependency|library|module|requirement|gem|crate|artifact)"
 _KIND = "|".join(sorted((re.escape(word) for word in [*_SAID, *_SYSTEM_WORDS]), key=len, reverse=True))
-_BEFORE = re.compile(rf"(?:(?P<kind>{_KIND}) )?(?P<noun>{_NOUN}) (?P<rest>.+)", re.IGNORECASE)
+_BEFORE = re.compile(
+    rf"(?:(?P<kind>{_KIND}) )?(?P<noun>{_NOUN}) (?:called |named )?(?P<rest>.+)", re.IGNORECASE
+)
 _AFTER = re.compile(rf"(?P<rest>.+?) (?:(?P<kind>{_KIND}) )?(?P<noun>{_NOUN})", re.IGNORECASE)
 _WITH = re.compile(rf"(?P<rest>.+?) (?:with|via|using|from|through) (?P<kind>{_KIND})", re.IGNORECASE)
 _KIND_ONLY = re.compile(r"(?P<kind>system|os|native|apt|debian) (?P<rest>\S+)", re.IGNORECASE)

@@ -6,13 +6,13 @@ import unicodedata
 from workflows.package_phrases import unsupported
 
 _COURTESY = re.compile(
-    r"^(?:(?:please|kindly|now|just|hi|hello|hey|(?:can|could|would|will) you|i (?:want|need|would "
+    r"^(?:(?:please|pls|kindly|now|just|hi|hello|hey|(?:can|could|would|will) you|i (?:want|need|would "
     r"like) (?:you )?to"
     r"|id like (?:you )?to|lets|go ahead and)\b[\s,]*)+"
     r"|(?:[\s,]*\b(?:please|now|thanks|thank you|for me|asap))+$",
     re.IGNORECASE,
 )
-_SECOND_JOB = re.compile(r"[;|&]|\{\{|<!--|\\[nrtux]|\$[({]|\$\w|<\(|\.\./")
+_SECOND_JOB = re.compile(r"[;|&]|\{\{|<!--|\\[nrtux]|\$[({]|<\(|\.\./")
 _TYPOGRAPHIC = frozenset("\u2018\u2019\u201c\u201d\u2013\u2014\u2026\u00a0\u00b7\u00ab\u00bb")
 
 

@@ -129,6 +129,10 @@ def _remove(match: re.Match[str], choice: Choice) -> Intent:
     return _about(kind, package, None, choice.place(match["where"] or ""))
 
 
+_OF_RUNTIMES_ONLY = frozenset({"change", "set", "switch", "move"})
+"""A package is pinned, upgraded or downgraded; what it could mean to "change" it is not clear."""
+
+
 def _versioned(match: re.Match[str], choice: Choice) -> Intent | None:
     """``pin flask to 2``, ``upgrade node to 20``, ``upgrade flask to the latest version``."""
     verb, what, where = (
@@ -136,8 +140,10 @@ def _versioned(match: re.Match[str], choice: Choice) -> Intent | None:
         without_article(match["what"]),
         match["late"] or match["early"] or "",
     )
-    if (runtime := RUNTIMES.get(what.lower())) and verb != "pin":
+    if runtime := RUNTIMES.get(what.lower().removesuffix(" version")):
         return _runtime(runtime, match["version"], where, choice)
+    if verb in _OF_RUNTIMES_ONLY:
+        return None
     if choice.names.plain(what):
         return None if sentences.MOVE_ON.fullmatch(match[0]) else _refuse_service(what, verb)
     package = _named(what)
@@ -185,6 +191,13 @@ def _move_on(match: re.Match[str], choice: Choice) -> Intent | None:
     """``upgrade api to python 3.12``."""
     runtime = RUNTIMES.get(match["what"].lower())
     return _runtime(runtime, match["version"], match["where"], choice) if runtime else None
+
+
+def _image(match: re.Match[str], choice: Choice) -> Intent:  # noqa: ARG001 - one signature for all readers
+    raise _question(
+        "the image in the compose file is not changed; for the one that the Dockerfile builds from say "
+        '"change the base image of <service> to <image>:<tag>"'
+    )
 
 
 def _base_image(said: str, service: str) -> Intent:
@@ -241,6 +254,7 @@ def _question(detail: str) -> OrchestratorError:
 
 _Read = Callable[[re.Match[str], Choice], Intent | None]
 _SENTENCES: tuple[tuple[re.Pattern[str], _Read], ...] = (
+    (sentences.ON_BASE, _on_base),
     (sentences.RERUN, _rerun),
     (sentences.BASE, _base),
     (sentences.ADD, _add),
@@ -249,6 +263,7 @@ _SENTENCES: tuple[tuple[re.Pattern[str], _Read], ...] = (
     (sentences.MOVE_ON, _move_on),
     (sentences.UNVERSIONED, _unversioned),
     (sentences.USE, _use),
-    (sentences.ON_BASE, _on_base),
+    (sentences.IMAGE, _image),
+    (sentences.REPAIR_LAST, _repair),
 )
 """In this order; a reader that answers None leaves the sentence to those below it."""

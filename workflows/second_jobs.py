@@ -49,6 +49,16 @@ _NOUN_AFTER = frozenset(
         "script", "step", "failed", "fails",
     }
 )  # fmt: skip
+_CALLS = frozenset(
+    {
+        "exec", "open", "read", "write", "send", "connect", "bind", "mount", "set", "kill", "create", "load",
+        "get", "make", "build", "start", "run", "import", "copy", "move", "close", "call", "use", "list",
+    }
+)  # fmt: skip
+"""What programs were doing when they failed, in the words of their own messages: ``Error: write EPIPE``."""
+_ERROR_WORD = re.compile(
+    r"(?:error|err!?|fatal|panic|exception|failed|failure|critical|code \d+)$", re.IGNORECASE
+)
 _CAN_FAIL = re.compile(
     r"\b(?:fail|fails|failed|failing|unable|refuse|refuses|refused|try|tries|tried|trying|attempt"
     r"|attempts|attempted"
@@ -81,12 +91,23 @@ _EVERY = re.compile(
     re.IGNORECASE,
 )
 _SECOND_SENTENCE = re.compile(
-    r"[.!?]\s+(?!(?:it|its|this|that|the|there|error|log|i|we|no)\b)[A-Za-z]", re.IGNORECASE
+    r"[.?]\s+(?!(?:it|its|this|that|the|there|error|log|i|we|no)\b)[A-Za-z]", re.IGNORECASE
 )
+
+
+_ANYWAY = re.compile(
+    r"[\s,]+(?:and|so that|to) (?:then )?"
+    r"(?:(?:make sure|ensure|verify|check|see) (?:that )?it(?: is| runs?| works?)?"
+    r"|make it(?: run| work)?|get it|bring it(?: back)?)"
+    r"(?: (?:up|back|healthy|running|working|ok|okay|green|well))*(?: again)?$",
+    re.IGNORECASE,
+)
+"""What every repair does in the end is no further wish."""
 
 
 def second_job(text: str) -> str:
     """What in the text behind "repair" is more than the name of a service and its trouble; '' for nothing."""
+    text = _ANYWAY.sub("", text)
     for pattern in (_CONDITION, _TIME, _EVERY):
         if match := pattern.search(text):
             return str(match[0]).strip()
@@ -101,13 +122,20 @@ def _clause_with_a_job(text: str) -> str:
     for match in _CLAUSE.finditer(text):
         rest = text[match.end() :].lower().removeprefix("to ").removeprefix("make sure ")
         first = re.match(r"[a-z]+", rest)
-        if first and first[0] in _STRONG | _WEAK and not _is_error_text(rest, first[0]):
+        if not first or _is_error_text(rest, first[0]):
+            continue
+        after_colon = match[0].startswith(":")
+        calls = _CALLS if after_colon and _ERROR_WORD.search(text[: match.start()]) else frozenset[str]()
+        last = after_colon and rest.strip() == first[0]  # "missing script: start"
+        if first[0] in _STRONG - calls or (first[0] in _WEAK - calls and not last):
             return f"{match[0].strip(' ,')} {first[0]}".strip()
     return ""
 
 
 def _is_error_text(rest: str, word: str) -> bool:
-    """``error: build failed``, ``list index out of range``: a thing that went wrong, no wish."""
+    """``error: build failed``, ``exec: "x": not found``, ``list index out of range``: no wish."""
+    if word in _CALLS and rest.startswith(f"{word}:"):
+        return True
     return bool(
         re.match(
             rf"{word}(?:s|ing)?:? (?:failed|failure|failing|error|errors|fails|is|was|index|has)\b", rest
@@ -118,7 +146,7 @@ def _is_error_text(rest: str, word: str) -> bool:
 def _verb(text: str) -> str:
     words: list[str] = re.findall(r"[\w'./@:-]+", text.lower())
     for index, word in enumerate(words):
-        if word.strip(".:'") not in _STRONG:
+        if word.strip(".:'") not in _STRONG or (word.endswith(":") and word[:-1] in _CALLS):
             continue
         before = words[index - 1].strip(".:'") if index else ""
         if words[index + 1 : index + 2] and words[index + 1] in _NOUN_AFTER:

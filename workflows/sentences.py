@@ -12,7 +12,8 @@ REPAIR = re.compile(
     re.IGNORECASE,
 )
 RERUN = re.compile(
-    r"(?P<verb>rebuild and restart|restart and rebuild|rebuild|restart)\b\s*(?P<where>.*)", re.IGNORECASE
+    r"(?P<verb>rebuild and restart|restart and rebuild|rebuild|restart|build)\b\s*(?P<where>.*)",
+    re.IGNORECASE,
 )
 _TOOL = "|".join(sorted((re.escape(tool) for tool in TOOLS), key=len, reverse=True))
 ADD = re.compile(
@@ -26,7 +27,8 @@ REMOVE = re.compile(
     re.IGNORECASE,
 )
 VERSIONED = re.compile(
-    r"(?P<verb>pin|upgrade|downgrade|update|bump|lower|raise) (?P<what>.+?)(?: (?:in|for|of|on) "
+    r"(?P<verb>pin|upgrade|downgrade|update|bump|lower|raise|change|set|switch|move) (?P<what>.+?)"
+    r"(?: (?:in|for|of|on) "
     r"(?P<early>.+?))?"
     r"(?: (?:to|at) (?:version |release )?(?:the )?| ?(?=[=<>~!]=?))(?P<version>.+?)"
     r"(?: (?:in|for|of|on) (?P<late>.+))?",
@@ -61,3 +63,10 @@ MOVE_ON = re.compile(
 )
 NEWEST = frozenset({"latest", "newest", "the latest", "the newest", "latest version", "newest version",
                      "latest release", "newest release", "a newer version", "newer version"})  # fmt: skip
+REPAIR_LAST = re.compile(
+    r"(?P<what>.+?)[,.:!]? (?:and |so |then )?(?:please )?(?:repair|fix|heal) (?:it|this|that)", re.IGNORECASE
+)
+IMAGE = re.compile(
+    r"(?:change|set|switch|update|upgrade|replace|use) (?:the |another |a )?(?:docker )?image\b.*",
+    re.IGNORECASE,
+)

@@ -88,12 +88,20 @@ def mentioned(text: str, services: ServiceNames) -> Named:
     for match in _PLACE.finditer(text):
         placed |= _leading(text[match.end() :], services)
     placed |= {s for m in _ENTITLED.finditer(text) for s in _known([m[1]], services, loose=True)}
-    if placed:
-        return Named(services=frozenset(placed))
     words = [word.strip(_EDGES) for word in text.split()]
+    if placed:
+        return Named(services=frozenset(placed) | _head(words, services))
     if known := _known([w for i, w in enumerate(words) if not _is_package(words, i)], services):
         return Named(services=known)
     return _last_place(text, services)
+
+
+def _head(words: list[str], services: ServiceNames) -> frozenset[str]:
+    """The service that a sentence begins with: "api so that it can reach db" is about api at least."""
+    index = next((i for i, word in enumerate(words) if word.lower() not in _ARTICLES), None)
+    if index is None or _is_package(words, index):
+        return frozenset()
+    return _known([words[index]], services)
 
 
 def _leading(text: str, services: ServiceNames) -> set[str]:

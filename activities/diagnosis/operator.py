@@ -6,15 +6,20 @@ the operator is asked, never guessed for.
 
 from __future__ import annotations
 
+import re
+
+from activities.diagnosis.knowledge import known_distribution, knows_system_package
 from activities.diagnosis.operator_images import base_image_change
 from activities.diagnosis.operator_manifests import LANGUAGES, declares, manifest_of
 from activities.diagnosis.project import Project
 from activities.manifests.edit_files import makes
+from activities.manifests.names import canonical
 from workflows.ecosystem_names import may_be, version_of
 from workflows.errors import OrchestratorError
 from workflows.models.finding import Finding, FindingKind, FindingOrigin
 from workflows.models.request import Ecosystem, Intent, IntentKind
 
+_SHARED_OBJECT = re.compile(r"\.so(?:\.\d+)*$")
 _E, _K = Ecosystem, FindingKind
 _PLAIN = {
     IntentKind.REBUILD: _K.REBUILD,
@@ -105,6 +110,9 @@ def require_doable(finding: Finding) -> None:
 
 def _package(intent: Intent, project: Project) -> Finding:
     name = intent.package or ""
+    if intent.ecosystem is None and intent.kind is IntentKind.ADD_PACKAGE and _of_the_system(name):
+        choices = f'"system package {name}" or "python package {name}"'
+        raise _question(f"{name} is rather a package of the system; say {choices}")
     ecosystem = intent.ecosystem or _ecosystem(intent, name, project)
     target = manifest_of(ecosystem, project)
     if target is None:
@@ -115,6 +123,13 @@ def _package(intent: Intent, project: Project) -> Finding:
     version = _version(intent.version, ecosystem)
     kind = _BY_INTENT[intent.kind][ecosystem]
     return _finding(intent, kind, (name,), target).model_copy(update={"version": version})
+
+
+def _of_the_system(name: str) -> bool:
+    """Whether only a system package of this name is on record, or it is a library's file."""
+    known = known_distribution(name)
+    in_python = known is not None and canonical(known.name) == canonical(name)
+    return bool(_SHARED_OBJECT.search(name)) or (knows_system_package(name) and not in_python)
 
 
 def _ecosystem(intent: Intent, name: str, project: Project) -> Ecosystem:

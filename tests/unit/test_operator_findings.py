@@ -132,6 +132,8 @@ TWO_NODES = {"Dockerfile": "FROM node:18 AS build\nRUN npm ci\nFROM node:18-slim
 REFUSED = [
     ("add lodash to api", BOTH, "ambiguous_instruction", '"python package lodash" or "npm package lodash"'),
     ("remove redis from api", BOTH, "ambiguous_instruction", '"python package redis" or "npm package redis"'),
+    ("add libgl1 to api", PYTHON, "ambiguous_instruction", '"system package libgl1" or'),
+    ("install libGL.so.1 in api", PYTHON, "ambiguous_instruction", "rather a package of the system"),
     ("apk add curl in api", PYTHON, "ambiguous_instruction", "installs with apt"),
     ("upgrade node to 20 in api", TWO_NODES, "ambiguous_instruction", "node:18 and node:18-slim"),
     (

@@ -46,6 +46,8 @@ OUT_OF_SCOPE = [
     ("change line 12 of app.py in api", "--patch"),
     ("fix the bug in app.py", "--patch"),
     ("fix the bug in api", "--patch"),
+    ("fix the failing tests of api", "--patch"),
+    ("fix the password of db", "--patch"),
     ("add a unit test to api", "--patch"),
     ("add a login feature to api", "--patch"),
     ("refactor api", "--patch"),
@@ -227,6 +229,12 @@ SECOND_JOBS = [
     "rebuild api, push it",
     "pin flask to 2 in api and add redis",
     "use python:3.12 for api and delete the cache",
+    "restart worker, fix it",
+    "add evil to worker and repair it",
+    "the api is broken, restart worker and fix it",
+    "repair api: run the migrations",
+    "repair api: start worker",
+    "repair api error: delete the data",
 ]
 
 
@@ -251,6 +259,7 @@ QUESTIONS = [
     ("change the base image of api to debian", "which tag"),
     ("upgrade node to latest in api", "which one"),
     ("upgrade api", "upgrade what"),
+    ("change the image of db to postgres:16", "base image"),
     ("upgrade redis", "upgrade what"),
     ("pin api to 2", "pin what"),
 ]
@@ -272,6 +281,9 @@ UNCLEAR = [
     ("repair the missing dependency", "api, db, redis, shop-web or worker"),
     ("add flask", "api, db, redis, shop-web or worker"),
     ("repair the missing redis package", "worker"),
+    ("repair api so it can connect to db", "api, db"),
+    ("repair the api for the worker", "api, worker"),
+    ("repair api, worker depends on it", "api, worker"),
 ]
 
 
