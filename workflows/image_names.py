@@ -11,6 +11,7 @@ _REFERENCE = re.compile(
     rf"(?P<path>(?:{_HOST}/)?{_PART}(?:/{_PART})*)(?::(?P<tag>{_TAG}))?(?P<digest>@sha256:[0-9a-f]{{64}})?",
     re.ASCII,
 )
+_LONGEST = 400
 _VERSION = re.compile(r"\d+(?:\.\d+){0,2}", re.ASCII)
 _LEADING_VERSION = re.compile(r"^\d+(?:\.\d+)*(?:(?:a|b|rc)\d+)?(?=$|[-_])")
 _MOVING = frozenset({"", "latest", "lts", "stable", "current"})
@@ -50,7 +51,7 @@ class Image:
 
 def image(text: str) -> Image | None:
     """An image reference; None for anything else."""
-    match = _REFERENCE.fullmatch(text.strip())
+    match = _REFERENCE.fullmatch(text.strip()) if len(text) <= _LONGEST else None
     return Image(match["path"], match["tag"] or "", match["digest"] or "") if match else None
 
 

@@ -89,7 +89,7 @@ _SCOPES = (
         unless_package=True,
     ),
     _scope(
-        "^" + _CHANGE + r"\b.*" + r"(?<![\w-])(?!node\.js\b)[\w./-]+\."
+        "^" + _CHANGE + r"\b.*" + r"(?<![\w-])(?!node\.js\b)[\w./-]{1,200}\."
         + r"(?:py|js|mjs|cjs|ts|tsx|jsx|rb|go|php|java|rs|c|h|cpp|sh|html|css|sql)"
         r"(?![\w-])",
         "source files are not edited by an instruction; bring the change as a unified diff with "

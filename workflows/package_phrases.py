@@ -22,6 +22,8 @@ _WORDS = {
     _E.YUM: ("yum", "dnf", "rpm"),
 }
 _SAID = {word: ecosystem for ecosystem, words in _WORDS.items() for word in words}
+_LONGEST = 300
+"""Characters; longer than any name with its version."""
 _SYSTEM_WORDS = frozenset({"system", "os", "native"})
 _OWN_NOUNS = {"gem": _E.RUBY, "gems": _E.RUBY, "crate": _E.RUST, "artifact": _E.JAVA}
 _NOUN = r"(?:package|dependency|library|module|requirement|gem|crate|artifact)"
@@ -86,6 +88,8 @@ def read_package(phrase: str, tool: str = "") -> Package:
     Raises:
         OrchestratorError: ``unsupported_instruction``.
     """
+    if len(phrase) > _LONGEST:
+        raise unsupported(f"{shown(phrase)} is not the name of one package")
     rest, kinds, nouns = _stripped(without_article(phrase))
     ecosystems = {_SAID[kind] for kind in kinds if kind in _SAID} | {
         _OWN_NOUNS[n] for n in nouns if n in _OWN_NOUNS

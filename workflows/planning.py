@@ -119,7 +119,10 @@ def _add(match: re.Match[str], choice: Choice) -> Intent:
 
 def _remove(match: re.Match[str], choice: Choice) -> Intent:
     if match["where"] is None and choice.names.matching(without_article(match["what"])):
-        raise unsupported(f"{match['what']} is a service, and services are not removed")
+        raise unsupported(
+            f"{match['what']} is a service, and services are not removed; for a package of that name say "
+            f'"remove package {match["what"]} from <service>"'
+        )
     package = read_package(match["what"], (match["tool"] or "").lower())
     if package.spec.version:
         raise unsupported(

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 Answer = Callable[["Handler", dict[str, Any]], None]
@@ -112,15 +114,21 @@ def never_ends(handler: Handler, _: dict[str, Any]) -> None:
 
 
 @contextmanager
-def serving(answer: Answer) -> Iterator[FakeLlm]:
-    """The server on a free port of this machine."""
+def serving(answer: Answer, tls: Path | None = None) -> Iterator[FakeLlm]:
+    """The server on a free port of this machine; ``tls`` is a file with its key and certificate."""
     fake = FakeLlm(answer)
     handler = type("_Handler", (Handler,), {"fake": fake})
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
+    server.handle_error = lambda *_: None  # type: ignore[method-assign] - clients hang up on purpose
+    if tls is not None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(tls)
+        server.socket = context.wrap_socket(server.socket, server_side=True)
     thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
     thread.start()
-    fake.url = f"http://127.0.0.1:{server.server_address[1]}/v1"
+    scheme = "http" if tls is None else "https"
+    fake.url = f"{scheme}://127.0.0.1:{server.server_address[1]}/v1"
     try:
         yield fake
     finally:

@@ -2,10 +2,15 @@
 
 import ssl
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from ipaddress import ip_address
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from activities.adapters.llm import LlmClient, LlmFailed
 from activities.adapters.llm_budget import LlmBudget
@@ -126,6 +131,38 @@ def test_certificates_are_verified() -> None:
     context = LlmClient("https://example.org/v1", "tiny")._http()._transport._pool._ssl_context  # type: ignore[attr-defined]
     assert context.verify_mode is ssl.CERT_REQUIRED
     assert context.check_hostname
+
+
+async def test_a_server_with_a_certificate_of_its_own_is_not_asked(tmp_path: Path) -> None:
+    """Not a byte of evidence reaches it."""
+    with serving(says("hello"), tls=self_signed(tmp_path)) as fake:
+        with pytest.raises(LlmFailed, match="cannot be reached"):
+            await ask(fake.url)
+        assert fake.asked == []
+
+
+def self_signed(folder: Path) -> Path:
+    """A file with a new key and its own certificate for this machine."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.now(UTC)
+    certificate = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    private = key.private_bytes(
+        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
+    )
+    path = folder / "server.pem"
+    path.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
+    return path
 
 
 def test_the_key_is_in_no_text_about_the_client() -> None:

@@ -30,7 +30,10 @@ PHP = {
 }
 JAVA = {"Dockerfile": "FROM eclipse-temurin:17-jdk\nRUN mvn package\n",
         "pom.xml": "<project><artifactId>junit</artifactId></project>"}  # fmt: skip
-RUST = {"Dockerfile": "FROM rust:1.75\nRUN cargo build\n", "Cargo.toml": '[dependencies]\nserde = "1"\n'}
+RUST = {
+    "Dockerfile": "FROM rust:1.75\nRUN cargo build\n",
+    "Cargo.toml": '[package]\nname = "x"\n[dependencies]\nserde = "1"\n',
+}
 NOTHING = {"Dockerfile": "FROM debian:bookworm-slim\nRUN apt-get update && apt-get install -y nginx\n"}
 
 

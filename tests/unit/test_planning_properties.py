@@ -59,6 +59,14 @@ def test_a_second_job_before_a_sentence_is_never_dropped(whole: str, joint: str,
     assert read(job + joint + whole) is None
 
 
+@given(
+    JOBS, st.sampled_from([", fix it", " and repair it", ", please fix it", " then heal that", ": fix it"])
+)
+def test_a_repair_said_last_hides_no_job_before_it(job: str, end: str) -> None:
+    """ "the api is broken, fix it" is understood; "restart worker, fix it" is two jobs."""
+    assert read(job + end) is None
+
+
 CONDITIONS = st.sampled_from([
     "if worker is down", "unless it runs", "without restarting it", "tomorrow", "at 5 pm", "every night",
     "except the worker", "instead of worker", "by deleting the volume", "in 10 minutes", "until monday",
@@ -86,7 +94,7 @@ NAME = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-@/:
 VERSION = set("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-+!*<>=~^, :")
 
 
-@settings(max_examples=1500)
+@settings(max_examples=400)
 @given(st.lists(PARTS, max_size=10).map(" ".join) | st.text(max_size=60))
 def test_whatever_is_understood_is_safe_to_write(text: str) -> None:
     """One service of the project or one plain word, one plain name,
@@ -141,3 +149,20 @@ def test_a_new_version_keeps_the_variant() -> None:
         ("bookworm-20240110", "12"): None,
     }
     assert {key: tag_for(*key) for key in cases} == cases
+
+
+LONG = st.sampled_from([
+    "pin {}", "add {} to api", "use {} for api", "repair {}", "restart {}", "set {} env", "{}, fix it", "upgrade {}",
+])  # fmt: skip
+PIECES = st.sampled_from([
+    "a in ", "a to ", "1.", "a.", "a-", "a/", "a.-", "a:", "the ", "with pip ", "and it is up ", "by using ",
+    "restart of ", "in the api ", "as image ", "package ", "! ", "a, ",
+])  # fmt: skip
+
+
+@settings(max_examples=120, deadline=2000)
+@given(LONG, PIECES)
+def test_no_sentence_takes_long_to_read(whole: str, piece: str) -> None:
+    """The longest that a request may carry, made to lead patterns astray."""
+    intent = read(whole.format(piece * 4000)[:4000])
+    assert intent is None or len(intent.package or "") <= 300
