@@ -18,7 +18,8 @@ from activities.diagnosis.llm_proposal import Refused, answer_schema, permitted_
 from activities.diagnosis.project import Project
 from workflows.models.finding import Finding
 
-_UNEXPLAINED = frozenset({"decline.no_evidence", "decline.other_error"})
+_UNEXPLAINED = frozenset({"decline.no_evidence", "decline.other_error", "ruby.native"})
+"""Rules that say that something failed, and not why."""
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,9 @@ def _grammar(name: str, version: str, joints: str = "") -> _Grammar:
 
 
 _GRAMMARS = {
-    Ecosystem.NODE: _grammar(rf"(?:@{_LOWER}/)?{_LOWER}", rf"{_RANGE}(?: {_RANGE})?|\d+\.x|\d+\.\d+\.x", "@"),
+    Ecosystem.NODE: _grammar(
+        rf"(?:@{_LOWER}/)?{_LOWER}", rf"{_RANGE}|[<>]=?{_NUMBER} [<>]=?{_NUMBER}|\d+\.x|\d+\.\d+\.x", "@"
+    ),
     Ecosystem.RUBY: _grammar(
         r"[A-Za-z0-9](?:[A-Za-z0-9._-]*[A-Za-z0-9])?", rf"(?:~> ?|[<>]=? ?|= ?)?{_NUMBER}", ":"
     ),

@@ -72,7 +72,11 @@ _CLAUSE = re.compile(
 )
 _CONDITION = re.compile(
     r"\b(?:if|unless|without|except|excluding|instead|but not|do not|don'?t|dont|never|rather than|not only"
-    r"|as long as|provided|otherwise|whenever|until)\b",
+    r"|as long as|provided|otherwise|whenever|until|dry[- ]run|simulate|maybe|perhaps|silently"
+    r"|locally|remotely"
+    r"|partially|partly|twice|temporarily(?! unavailable))\b"
+    r"|^(?:not|no|nothing|neither|none)\b|\b(?:not|no|nothing)$|\s(?:and|or|but|then)$"
+    r"|^(?:--?\w[\w-]*)(?= |$)|\s--?(?:force|yes|all|no-\w+|dry-run)$",
     re.IGNORECASE,
 )
 _TIME = re.compile(
@@ -84,7 +88,10 @@ _TIME = re.compile(
 )
 _MANNER = re.compile(r"\b(?:by|using|via|through|with|while)\s+(?:\w+ly\s+)?(\w+ing)\b", re.IGNORECASE)
 _EVERY = re.compile(
-    r"\b(?:everything|both|each (?:service|container)|every (?:service|container)|all (?:of )?(?:the "
+    r"^(?:all|every|each) (?!(?:of )?(?:the |my |our |its )?(?:missing|broken|failing|failed"
+    r"|dependenc|import|package"
+    r"|module|requirement|error|problem|\w+ (?:dependenc|import|package|module|error|problem)))"
+    r"|\b(?:everything|both|each (?:service|container)|every (?:service|container)|all (?:of )?(?:the "
     r"|my |our )?"
     r"(?:services|containers|apps|images|stacks?|projects?)|all of (?:them|it)|all$|the (?:whole"
     r"|entire) (?:stack|project))\b",

@@ -21,6 +21,9 @@ _PLACE = re.compile(r"\b(?:for|of|in|on|inside|to|into)\s+", re.IGNORECASE)
 _ENTITLED = re.compile(r"(\S+) (?:service|container)\b", re.IGNORECASE)
 _JOIN = re.compile(r"\s*(?:,|&|\band\b|\bor\b|\bplus\b)\s*", re.IGNORECASE)
 
+_DANGLING = re.compile(r"^(?:and|or|plus)\b|\b(?:and|or|plus)$", re.IGNORECASE)
+"""The rest of the sentence is missing, or it is not where a name belongs."""
+
 
 @dataclass(frozen=True, slots=True)
 class ServiceNames:
@@ -64,6 +67,8 @@ class Named:
 
 def name_of(phrase: str, services: ServiceNames) -> Named:
     """Read a phrase that stands where a service name belongs: ``the API service``, ``shop api``."""
+    if dangling := _DANGLING.search(phrase):
+        return Named(unread=dangling[0].strip())
     words = [word.strip(_EDGES) for word in _JOIN.sub(" ", phrase).split()]
     known = _known(words, services, loose=True)
     rest = [
@@ -109,11 +114,11 @@ def _leading(text: str, services: ServiceNames) -> set[str]:
     found: set[str] = set()
     for part in _JOIN.split(text):
         words = [w.strip(_EDGES) for w in part.split() if w.lower() not in _ARTICLES]
-        head = next((w for w in words if w.lower() not in _NOUNS or services.plain(w)), "")
-        hit = services.matching(head)
-        if not hit:
+        at = next((i for i, w in enumerate(words) if w.lower() not in _NOUNS or services.plain(w)), None)
+        hit = services.matching(words[at]) if at is not None else frozenset[str]()
+        if at is None or not hit:
             break
-        found |= hit
+        found |= hit | _known(words[at + 1 : at + 2], services)
     return found
 
 

@@ -49,7 +49,7 @@ ADDED = [
     ("bundle add pg in api", "api", "pg", None, E.RUBY),
     ("add go module github.com/lib/pq to api", "api", "github.com/lib/pq", None, E.GO),
     ("go get github.com/lib/pq@v1.10.9 in api", "api", "github.com/lib/pq", "v1.10.9", E.GO),
-    ("add gopkg.in/yaml.v3 to api", "api", "gopkg.in/yaml.v3", None, E.GO),
+    ("add go.uber.org/zap to api", "api", "go.uber.org/zap", None, E.GO),
     ("add golang.org/x/sync v0.6.0 to api", "api", "golang.org/x/sync", "v0.6.0", E.GO),
     ("add composer package monolog/monolog to api", "api", "monolog/monolog", None, E.PHP),
     ("composer require monolog/monolog:^3.5 in api", "api", "monolog/monolog", "^3.5", E.PHP),
