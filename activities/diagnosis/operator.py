@@ -20,6 +20,13 @@ from workflows.models.finding import Finding, FindingKind, FindingOrigin
 from workflows.models.request import Ecosystem, Intent, IntentKind
 
 _SHARED_OBJECT = re.compile(r"\.so(?:\.\d+)*$")
+_TOOLS = frozenset(
+    {
+        "bash", "cron", "curl", "ffmpeg", "gcc", "git", "make", "nano", "nginx", "nodejs", "openssl", "ssh",
+        "sudo", "tini", "unzip", "vim", "wget", "zip",
+    }
+)  # fmt: skip
+"""What everybody means by these is the program, although language indexes hold something of that name."""
 _E, _K = Ecosystem, FindingKind
 _PLAIN = {
     IntentKind.REBUILD: _K.REBUILD,
@@ -110,10 +117,11 @@ def require_doable(finding: Finding) -> None:
 
 def _package(intent: Intent, project: Project) -> Finding:
     name = intent.package or ""
-    if intent.ecosystem is None and intent.kind is IntentKind.ADD_PACKAGE and _of_the_system(name):
-        choices = f'"system package {name}" or "python package {name}"'
-        raise _question(f"{name} is rather a package of the system; say {choices}")
     ecosystem = intent.ecosystem or _ecosystem(intent, name, project)
+    adds_bare_name = intent.ecosystem is None and intent.kind is IntentKind.ADD_PACKAGE
+    if adds_bare_name and _of_the_system(name, ecosystem):
+        choices = f'"system package {name}" or "{_SPOKEN[ecosystem]} {name}"'
+        raise _question(f"{name} is rather a package of the system; say {choices}")
     target = manifest_of(ecosystem, project)
     if target is None:
         detail = f"the service has no manifest that a {_SPOKEN[ecosystem]} could stand in"
@@ -125,11 +133,13 @@ def _package(intent: Intent, project: Project) -> Finding:
     return _finding(intent, kind, (name,), target).model_copy(update={"version": version})
 
 
-def _of_the_system(name: str) -> bool:
-    """Whether only a system package of this name is on record, or it is a library's file."""
+def _of_the_system(name: str, ecosystem: Ecosystem) -> bool:
+    """Whether a bare name is rather the system's: a library, a tool, or no Python package on record."""
+    if _SHARED_OBJECT.search(name) or name in _TOOLS:
+        return True
     known = known_distribution(name)
     in_python = known is not None and canonical(known.name) == canonical(name)
-    return bool(_SHARED_OBJECT.search(name)) or (knows_system_package(name) and not in_python)
+    return ecosystem is _E.PYTHON and knows_system_package(name) and not in_python
 
 
 def _ecosystem(intent: Intent, name: str, project: Project) -> Ecosystem:

@@ -136,6 +136,13 @@ REFUSED = [
     ("add lodash to api", BOTH, "ambiguous_instruction", '"python package lodash" or "npm package lodash"'),
     ("remove redis from api", BOTH, "ambiguous_instruction", '"python package redis" or "npm package redis"'),
     ("add libgl1 to api", PYTHON, "ambiguous_instruction", '"system package libgl1" or'),
+    (
+        "add ffmpeg to api",
+        PYTHON,
+        "ambiguous_instruction",
+        '"system package ffmpeg" or "python package ffmpeg"',
+    ),
+    ("add git to api", NODE, "ambiguous_instruction", '"system package git" or "npm package git"'),
     ("install libGL.so.1 in api", PYTHON, "ambiguous_instruction", "rather a package of the system"),
     ("apk add curl in api", PYTHON, "ambiguous_instruction", "installs with apt"),
     ("upgrade node to 20 in api", TWO_NODES, "ambiguous_instruction", "node:18 and node:18-slim"),
