@@ -20,9 +20,10 @@ from activities.adapters.masking import Masking
 from activities.adapters.redaction import Redactor
 from activities.diagnosis.diagnose import Diagnosis, diagnose, scan
 from activities.diagnosis.evidence import ContainerFacts, Evidence, Phase, SourceText
-from activities.diagnosis.operator import operator_finding
+from activities.diagnosis.operator import operator_finding, require_doable
 from activities.diagnosis.project import Project
 from activities.diagnosis.rendering import render_analysis
+from activities.second_opinion import SecondOpinion, unexplained
 from workflows import ports
 from workflows.models.finding import Finding, FindingKind
 from workflows.models.request import IntentKind
@@ -45,6 +46,8 @@ class Analyze:
     prober: HttpProber
     artifacts: ArtifactStore
     masking: Masking
+    second_opinion: SecondOpinion | None = None
+    """None: no language model is configured."""
 
     @activity.defn(name=ports.ANALYZE.name)
     async def analyze(self, job: AnalyzeInput) -> AnalyzeResult:
@@ -67,11 +70,28 @@ class Analyze:
         if job.failure is None and not asked_to_repair:
             finding = await asyncio.to_thread(operator_finding, job.intent, Project(evidence))
             found = AnalyzeResult(healthy=False, findings=(finding,), reason=finding.reason)
-            return await self._answer(job, evidence.sources, found)
+            return await self._answer(job, evidence.sources, _doable(found))
         if job.failure is None and not containers:
             return await self._answer(job, (), await asyncio.to_thread(_never_started, evidence))
         diagnosis = await asyncio.to_thread(diagnose, evidence)
-        return await self._answer(job, evidence.sources, _conclude(job, containers, diagnosis))
+        found = _conclude(job, containers, diagnosis)
+        if not found.healthy and not found.findings and unexplained(diagnosis):
+            found = await self._second_opinion(job, evidence, found, redactor)
+        return await self._answer(job, evidence.sources, found)
+
+    async def _second_opinion(
+        self, job: AnalyzeInput, evidence: Evidence, found: AnalyzeResult, redactor: Redactor
+    ) -> AnalyzeResult:
+        """What a language model makes of a failure that no rule knows, where one may be asked."""
+        if self.second_opinion is None or not job.may_ask_llm:
+            return found
+        opinion = await self.second_opinion.ask(job.run.run_id, evidence, job.target.allow, redactor)
+        warnings = (opinion.note,) if opinion.note else ()
+        if opinion.finding is None or _acted_on(opinion.finding, job.known):
+            return found.model_copy(update={"warnings": warnings})
+        reason = redactor.text(opinion.finding.reason)
+        fresh = (opinion.finding,)
+        return AnalyzeResult(healthy=False, findings=fresh, reason=reason, warnings=warnings)
 
     async def _settled_containers(self, job: AnalyzeInput) -> tuple[ContainerState, ...]:
         """The replicas, once no health check is still at its beginning (bounded).
@@ -167,6 +187,13 @@ def _conclude(job: AnalyzeInput, containers: Sequence[ContainerState], diagnosis
     quoted = "".join(f': "{quote[:300]}"' for quote in quotes[:1])
     where = "" if job.failure else f" ({state.reason})"
     return AnalyzeResult(healthy=False, reason=f"{diagnosis.reason}{quoted}{where}")
+
+
+def _doable(found: AnalyzeResult) -> AnalyzeResult:
+    """What was asked for plainly, once it is known to be whole; half of it must not become a plan."""
+    for finding in found.findings:
+        require_doable(finding)
+    return found
 
 
 def _never_started(evidence: Evidence) -> AnalyzeResult:

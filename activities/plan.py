@@ -159,6 +159,8 @@ def _masked(plan: ActionPlan, redactor: Redactor) -> ActionPlan:
         finding.model_copy(
             update={
                 "reason": redactor.text(finding.reason),
+                "doubts": tuple(redactor.text(doubt) for doubt in finding.doubts),
+                "consulted": tuple(redactor.text(asked) for asked in finding.consulted),
                 "quotes": tuple(q.model_copy(update={"text": redactor.text(q.text)}) for q in finding.quotes),
             }
         )
@@ -190,25 +192,37 @@ def _strategy(job: PlanInput) -> str:
 
 
 def _author(job: PlanInput) -> GeneratedBy:
+    if any(finding.origin is FindingOrigin.LLM for finding in job.findings):
+        return GeneratedBy.LLM  # one guess among proofs makes the plan a guess
     operator = any(finding.origin is FindingOrigin.OPERATOR for finding in job.findings)
     return GeneratedBy.OPERATOR if operator else GeneratedBy.SYSTEM
 
 
 _VERBS = {
-    FindingKind.ADD_PYTHON_PACKAGE: "add {names} to {target}",
-    FindingKind.CHANGE_PYTHON_VERSION_PIN: "pin {names} to {version} in {target}",
     FindingKind.ADD_SYSTEM_PACKAGE: "install {names} in {target}",
+    FindingKind.REMOVE_SYSTEM_PACKAGE: "no longer install {names} in {target}",
+    FindingKind.CHANGE_BASE_IMAGE: "build from {names} in {target}",
     FindingKind.REBUILD: "rebuild the image",
     FindingKind.RESTART: "restart without a build",
     FindingKind.OPERATOR_PATCH: "apply the operator's patch",
 }
+_VERBS_BY_FIRST_WORD = {
+    "add": "add {names} to {target}",
+    "remove": "remove {names} from {target}",
+    "change": "pin {names} to {version} in {target}",
+}
+
+
+def _verb(finding: Finding) -> str:
+    """What a finding does, in words; the kind itself where there are no better ones."""
+    first, _, rest = finding.kind.partition("_")
+    of_all = _VERBS_BY_FIRST_WORD.get(first, "") if first != "change" or rest.endswith("_version_pin") else ""
+    return _VERBS.get(finding.kind) or of_all or str(finding.kind)
 
 
 def _summary(findings: tuple[Finding, ...], files: tuple[str, ...]) -> str:
     said = [
-        _VERBS.get(finding.kind, str(finding.kind)).format(
-            names=", ".join(finding.names), target=finding.target, version=finding.version
-        )
+        _verb(finding).format(names=", ".join(finding.names), target=finding.target, version=finding.version)
         for finding in findings
     ]
     what = "; ".join(dict.fromkeys(said))

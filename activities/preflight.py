@@ -27,7 +27,7 @@ from activities.checks.surroundings import (
     require_compose,
     store_warnings,
 )
-from activities.checks.targeting import buildable, find_service, make_target
+from activities.checks.targeting import buildable, find_service, make_target, other_names
 from workflows import ports
 from workflows.errors import OrchestratorError
 from workflows.models.policy import ProjectPolicy, ServicePolicy
@@ -87,6 +87,7 @@ class Preflight:
             verification=service_rules.verification,
             policy_digest=policy.digest,
             permission=grant.permission,
+            may_ask_llm=service_rules.llm,
             warnings=(*unknown_fields(request), *lowered, *grant.warnings, *untimely, *warnings),
         )
 
@@ -171,4 +172,10 @@ def understand(request: RunRequest, model: ComposeModel) -> Intent:
         OrchestratorError: ``unsupported_instruction``, ``ambiguous_service``.
     """
     read = parse_patch_request if request.patch is not None else parse_instruction
-    return read(request.instruction, model.services, request.service, buildable=buildable(model))
+    return read(
+        request.instruction,
+        model.services,
+        request.service,
+        buildable=buildable(model),
+        also=other_names(model),
+    )

@@ -24,6 +24,7 @@ from workflows import ports
 from workflows.errors import OrchestratorError
 from workflows.lifecycle import Ledger, evidence_warnings
 from workflows.models.artifact import RunArtifact
+from workflows.models.plan import GeneratedBy
 from workflows.models.record import RunEvent, RunRecord, RunReport
 from workflows.models.status import RunStatus
 from workflows.ports import ArtifactsResult, ReportInput, RunRef
@@ -138,10 +139,12 @@ def commit_message(record: RunRecord) -> str:
     if len(subject) > _SUBJECT_CHARACTERS:
         subject = subject[: _SUBJECT_CHARACTERS - 1].rstrip() + "…"
     files = "\n".join(f"- {path}" for path in changed)
+    by_llm = record.plan is not None and record.plan.generated_by is GeneratedBy.LLM
+    author = "A language model proposed it; read it before you keep it.\n" if by_llm else ""
     return (
         f"{subject}\n\n"
         f"Service {record.service} of {record.project} was rebuilt with this change and seen healthy.\n"
-        f'Asked for: "{record.instruction}"\n\n{files}\n\nOrchestrator-Run: {record.run_id}\n'
+        f'Asked for: "{record.instruction}"\n{author}\n{files}\n\nOrchestrator-Run: {record.run_id}\n'
     )
 
 

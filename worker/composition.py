@@ -14,6 +14,8 @@ from activities.adapters.git_diff import GitDiff
 from activities.adapters.holds import HoldStore
 from activities.adapters.http_probe import HttpProber
 from activities.adapters.journal import JournalStore
+from activities.adapters.llm import LlmClient
+from activities.adapters.llm_budget import LlmBudget
 from activities.adapters.masking import Masking
 from activities.adapters.policy_file import PolicySource
 from activities.adapters.project_resources import ProjectResources
@@ -37,6 +39,7 @@ from activities.report import Report
 from activities.restart import Restart
 from activities.risks.gathering import RiskGatherer
 from activities.rollback import Rollback
+from activities.second_opinion import SecondOpinion
 from activities.settle import Recovery, Settle
 from activities.verify import Verify
 from activities.watch import LookUp, ReadRecord, WatchRun
@@ -70,6 +73,8 @@ class Adapters:
     resources: ProjectResources
     git: GitDiff
     metrics: Metrics
+    second_opinion: SecondOpinion | None = None
+    """None: no language model is configured."""
 
 
 async def compose(settings: WorkerSettings, state: StateDir, project_dir: Path | None) -> Wiring:
@@ -122,6 +127,22 @@ async def build_adapters(
             settings.statsd_port,
             settings.statsd_prefix,
         ),
+        second_opinion=_second_opinion(settings, state),
+    )
+
+
+def _second_opinion(settings: WorkerSettings, state: StateDir) -> SecondOpinion | None:
+    if settings.llm_url is None:
+        return None
+    client = LlmClient(
+        settings.llm_url,
+        settings.llm_model,
+        settings.llm_api_key.get_secret_value(),
+        settings.llm_timeout_seconds,
+        settings.llm_max_tokens,
+    )
+    return SecondOpinion(
+        client, LlmBudget(state, settings.llm_max_calls_per_run, settings.llm_max_calls_per_day)
     )
 
 
@@ -162,7 +183,11 @@ def bind(on: Adapters, host: str, task_queue: str) -> dict[str, Activity]:
             holds=on.holds,
         ).preflight,
         ports.ANALYZE.name: Analyze(
-            engine=on.engine, prober=on.prober, artifacts=on.artifacts, masking=on.masking
+            engine=on.engine,
+            prober=on.prober,
+            artifacts=on.artifacts,
+            masking=on.masking,
+            second_opinion=on.second_opinion,
         ).analyze,
         ports.PLAN.name: Plan(
             plans=plans, risks=RiskGatherer(on.engine, on.compose, on.journals), **stored

@@ -5,8 +5,9 @@ import re
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Final, Literal
+from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, AliasChoices, Field, ValidationError
+from pydantic import AfterValidator, AliasChoices, Field, SecretStr, ValidationError
 
 from starter.settings import StarterSettings
 from workflows.errors import OrchestratorError
@@ -37,6 +38,19 @@ QueueName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_le
 Port = Annotated[int, Field(ge=1, le=65535)]
 
 
+def _http_address(address: str) -> str:
+    """An address with nothing hidden in it: no login, no query."""
+    parts = urlsplit(address)
+    if parts.scheme not in {"http", "https"} or not parts.hostname:
+        raise ValueError("the address must begin with http:// or https://")
+    if parts.username is not None or parts.query or parts.fragment:
+        raise ValueError("the address must have no login, query or fragment; the key has its own variable")
+    return address
+
+
+HttpAddress = Annotated[str, AfterValidator(_http_address)]
+
+
 class WorkerSettings(StarterSettings):
     """The starter's settings, and what only a worker has: policy, host, queues, logs, metrics."""
 
@@ -61,6 +75,25 @@ class WorkerSettings(StarterSettings):
     statsd_port: Port = Field(default=8125, validation_alias=_STATSD_PORT)
     statsd_prefix: str = Field(default=_STATSD_PREFIX, validation_alias="SPEC_WORKFLOW_METRICS_PREFIX")
     statsd_enabled: bool = Field(default=True, validation_alias="SPEC_WORKFLOW_METRICS_ENABLED")
+
+    llm_url: HttpAddress | None = Field(default=None, validation_alias="MM_ORCHESTRATOR_LLM_URL")
+    """Of an API that speaks OpenAI's protocol, without ``/chat/completions``; None: no model is asked."""
+    llm_model: str = Field(default="", max_length=200, validation_alias="MM_ORCHESTRATOR_LLM_MODEL")
+    llm_api_key: SecretStr = Field(default=SecretStr(""), validation_alias="MM_ORCHESTRATOR_LLM_API_KEY")
+    llm_timeout_seconds: Annotated[float, Field(gt=0, le=120)] = Field(
+        default=60.0, validation_alias="MM_ORCHESTRATOR_LLM_TIMEOUT_SECONDS"
+    )
+    """Of one question with its answer; the analyze step may take 300 s."""
+    llm_max_tokens: Annotated[int, Field(ge=100, le=8000)] = Field(
+        default=1000, validation_alias="MM_ORCHESTRATOR_LLM_MAX_TOKENS"
+    )
+    """Of one answer."""
+    llm_max_calls_per_run: Annotated[int, Field(ge=1, le=20)] = Field(
+        default=2, validation_alias="MM_ORCHESTRATOR_LLM_MAX_CALLS_PER_RUN"
+    )
+    llm_max_calls_per_day: Annotated[int, Field(ge=1, le=10_000)] = Field(
+        default=50, validation_alias="MM_ORCHESTRATOR_LLM_MAX_CALLS_PER_DAY"
+    )
 
     @property
     def policy_path(self) -> Path | None:
@@ -87,9 +120,13 @@ def load_settings() -> WorkerSettings:
         OrchestratorError: ``settings_invalid`` naming each variable that is wrong, never its value.
     """
     try:
-        return WorkerSettings()
+        settings = WorkerSettings()
     except ValidationError as error:
         raise OrchestratorError("settings_invalid", detail=_describe(error)) from None
+    if settings.llm_url and not settings.llm_model:
+        detail = "MM_ORCHESTRATOR_LLM_MODEL: needed beside MM_ORCHESTRATOR_LLM_URL"
+        raise OrchestratorError("settings_invalid", detail=detail)
+    return settings
 
 
 def _describe(error: ValidationError) -> str:

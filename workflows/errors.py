@@ -35,14 +35,17 @@ CATALOGUE: dict[str, ErrorEntry] = _rows(
     ErrorEntry(
         "unsupported_instruction",
         "This instruction is outside what the orchestrator does: {detail}",
-        'Possible: "repair <service>", "add <package> to <service>", "pin <package> to <version> in '
-        '<service>", "rebuild <service>", "restart <service>", or --patch FILE.',
+        'Possible: "repair <service>", "add | remove | upgrade <package> to | from | in <service>", "pin <package> to '
+        '<version> in <service>", "add system package <package> to <service>", "use <image>:<tag> for <service>", '
+        '"rebuild | restart <service>", or --patch FILE.',
     ),
     ErrorEntry(
         "ambiguous_service",
         "It is not clear which service is meant: {detail}. The project has: {services}",
         'Name one: mm-orchestrator run SERVICE "INSTRUCTION".',
     ),
+    ErrorEntry("ambiguous_instruction", "The instruction can mean more than one thing: {detail}",
+               "Say it in one of the ways named above."),
     ErrorEntry(
         "unknown_project",
         "{detail} Configured projects: {projects}.",

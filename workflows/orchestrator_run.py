@@ -144,6 +144,7 @@ class OrchestratorRun(SettlingRun):
             verification=self._measured.verification,
             failure=failure,
             known=self._findings,
+            may_ask_llm=self._measured.may_ask_llm,
         )
         found = await self._perform(ports.ANALYZE, job)
         self._keep(StepName.ANALYZE, found.artifacts, found.warnings)

@@ -3,107 +3,35 @@
 The grammar is small on purpose: what is not understood for certain is refused with a list of what
 is possible, because the answer to a misread sentence would be a changed service.
 
-    repair | fix | heal  [the missing dependency for]  <service>
-    add | install        <package>[extras][specifier]  to <service>
-    add system package   <debian package>              to <service>
-    pin                  <package> to <version>        in <service>
-    rebuild | restart    <service>
+    repair | fix | heal            [the missing dependency for]        <service>
+    add | install                  <package>[extras][specifier]        to <service>
+    remove | uninstall             <package>                           from <service>
+    pin | downgrade                <package> to <version>              in <service>
+    upgrade | update | bump        <package> [to <version>]            in <service>
+    add | remove                   system package <package>            to | from <service>
+    use                            <image>:<tag>                       for <service>
+    change the base image of       <service> to <image>:<tag>
+    upgrade | downgrade            node | python | ... to <version>    in <service>
+    rebuild | restart              <service>
+
+A package is Python's unless the service's manifests say otherwise, or the sentence: ``npm package x``,
+``gem x``, ``go module x``, ``composer package x``, ``crate x``, ``maven artifact g:a``.
 """
 
 import re
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Mapping
 
+from workflows import sentences
+from workflows.ecosystem_names import version_of
 from workflows.errors import OrchestratorError
-from workflows.models.request import Intent, IntentKind
-from workflows.package_names import PackageSpec, python_package, python_version, system_package
-from workflows.service_names import Named, mentioned, name_of
-
-_COURTESY = re.compile(
-    r"^(?:(?:please|kindly|now|just|(?:can|could|would) you)\b[\s,]*)+"
-    r"|[\s,]*\b(?:please|now|thanks|thank you)$",
-    re.IGNORECASE,
-)
-_REPAIR = re.compile(
-    r"(?:repair|fix|heal|(?:add|install) (?:the |a |all )?missing"
-    r"(?: python)? (?:dependency|dependencies|packages?|modules?)(?= (?:to|in|for|of)\b|$))\b\s*(?P<what>.*)",
-    re.IGNORECASE,
-)
-_RERUN = re.compile(
-    r"(?P<verb>rebuild and restart|restart and rebuild|rebuild|restart)\b\s*(?P<where>.*)", re.IGNORECASE
-)
-_ADD = re.compile(
-    r"(?:(?P<tool>pip3?|apt|apt-get) )?(?:add|install) (?P<what>.+?)"
-    r"(?: (?:to|into|in|for|on) (?P<where>.+))?",
-    re.IGNORECASE,
-)
-_PIN = re.compile(
-    r"(?:pin|upgrade|downgrade) (?P<what>.+?)(?: (?:in|for|of|on) (?P<early>.+?))?"
-    r"(?: (?:to|at) (?:version )?| ?(?=[=<>~!]=?))(?P<version>.+?)(?: (?:in|for|of|on) (?P<late>.+))?",
-    re.IGNORECASE,
-)
-_SECOND_JOB = re.compile(r"[;|&]|\$[({]")
-_ARTICLE = re.compile(r"^(?:the|a|an|missing|new|required)\s+", re.IGNORECASE)
-_SYSTEM = r"(?:system|apt|debian|os|native)"
-_PACKAGE_NOUN = r"(?:package|dependency|library|module|requirement)"
-_SYSTEM_BEFORE = re.compile(rf"^{_SYSTEM} (?:{_PACKAGE_NOUN}\s+)?", re.IGNORECASE)
-_SYSTEM_AFTER = re.compile(rf" {_SYSTEM} {_PACKAGE_NOUN}$| (?:with|via|using) apt(?:-get)?$", re.IGNORECASE)
-_PYTHON_BEFORE = re.compile(rf"^(?:(?:python|pip|pypi) )?{_PACKAGE_NOUN}\s+", re.IGNORECASE)
-_PYTHON_AFTER = re.compile(
-    rf" (?:(?:python|pip|pypi) )?{_PACKAGE_NOUN}$| (?:with|via|using) pip3?$", re.IGNORECASE
-)
-_NO_NAMES = frozenset(
-    {
-        "package",
-        "packages",
-        "dependency",
-        "dependencies",
-        "module",
-        "modules",
-        "library",
-        "requirements",
-        "it",
-    }
-)
-_EVERYTHING = frozenset({"all", "everything", "every", "both", "each"})
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """The services a sentence can mean, and what the request says beside it."""
-
-    services: tuple[str, ...]
-    buildable: tuple[str, ...]
-    explicit: str | None
-
-    def settle(self, named: Named) -> str:
-        """The one service meant; the explicit one wins, a contradiction is refused.
-
-        A name that is no service of the project is returned as it is: preflight answers
-        ``unknown_service`` with close matches.
-
-        Raises:
-            OrchestratorError: ``ambiguous_service``, ``unsupported_instruction``.
-        """
-        said = sorted(named.services) or ([named.unknown] if named.unknown else [])
-        if any(word.lower() in _EVERYTHING for word in [*named.unread.split(), named.unknown or ""]):
-            raise _unsupported("one run changes one service")
-        if self.explicit:
-            if said and self.explicit not in said:
-                raise self._ambiguous(f"the request names {self.explicit}, the instruction {', '.join(said)}")
-            return self.explicit
-        if len(said) == 1:
-            return said[0]
-        if said:
-            raise self._ambiguous(f"the instruction fits {', '.join(said)}")
-        only = self.buildable if len(self.services) != 1 else self.services
-        if len(only) != 1:
-            raise self._ambiguous("neither the request nor the instruction names one")
-        return only[0]
-
-    def _ambiguous(self, detail: str) -> OrchestratorError:
-        listed = ", ".join(self.services) or "none"
-        return OrchestratorError("ambiguous_service", detail=detail, services=listed)
+from workflows.image_names import RUNTIMES, image, image_tag, runtime_version
+from workflows.models.request import Ecosystem, Intent, IntentKind
+from workflows.out_of_scope import out_of_scope
+from workflows.package_phrases import Package, read_package, shown, unsupported, without_article
+from workflows.plain_text import one_sentence, plain
+from workflows.second_jobs import second_job
+from workflows.service_choice import Choice, choose
+from workflows.service_names import Named, mentioned
 
 
 def parse_instruction(
@@ -112,6 +40,7 @@ def parse_instruction(
     service: str | None = None,
     *,
     buildable: Collection[str] | None = None,
+    also: Mapping[str, frozenset[str]] | None = None,
 ) -> Intent:
     """Understand one operator sentence.
 
@@ -121,21 +50,27 @@ def parse_instruction(
         service: the request's explicit service; it wins over the sentence.
         buildable: services with a build section; ``services`` where left out. A sentence without a
             name means the only buildable service, if there is exactly one.
+        also: lower-case container and image names -> the services they belong to.
 
     Returns:
         The intent with its service set. It may be no service of the project: preflight checks that.
 
     Raises:
-        OrchestratorError: ``unsupported_instruction`` or ``ambiguous_service``.
+        OrchestratorError: ``unsupported_instruction``, ``ambiguous_service``, ``ambiguous_instruction``.
     """
-    choice = _choice(services, service, buildable)
-    sentence = _one_sentence(text)
-    for pattern, read in ((_REPAIR, _repair), (_RERUN, _rerun), (_ADD, _add), (_PIN, _pin)):
-        if match := pattern.fullmatch(sentence):
-            return read(match, choice)
-    raise _unsupported(
-        f"{_shown(sentence)} begins with none of the known verbs" if sentence else "it is empty"
-    )
+    choice = choose(services, service, buildable, also)
+    sentence = one_sentence(text)
+    if not sentence:
+        raise unsupported("it is empty")
+    repair = sentences.REPAIR.fullmatch(sentence)
+    if not _may_change_base(sentence) and (answer := out_of_scope(sentence)):
+        raise unsupported(answer)
+    if repair:
+        return _repair(repair, choice)
+    for pattern, read in _SENTENCES:
+        if (match := pattern.fullmatch(sentence)) and (intent := read(match, choice)):
+            return intent
+    raise unsupported(f"{shown(sentence)} begins with none of the known verbs, or names nothing after it")
 
 
 def parse_patch_request(
@@ -144,25 +79,28 @@ def parse_patch_request(
     service: str | None = None,
     *,
     buildable: Collection[str] | None = None,
+    also: Mapping[str, frozenset[str]] | None = None,
 ) -> Intent:
     """A request that carries a patch: the sentence only helps to find the service.
 
     Raises:
         OrchestratorError: ``ambiguous_service``.
     """
-    choice = _choice(services, service, buildable)
-    named = mentioned(_plain(text), choice.services)
+    choice = choose(services, service, buildable, also)
+    named = mentioned(plain(text), choice.names)
     known = Named(services=named.services)
     return Intent(kind=IntentKind.OPERATOR_PATCH, service=choice.settle(known))
 
 
-def _choice(services: Collection[str], service: str | None, buildable: Collection[str] | None) -> Choice:
-    known = tuple(sorted(services))
-    return Choice(known, known if buildable is None else tuple(sorted(buildable)), service)
+def _may_change_base(sentence: str) -> bool:
+    """A sentence about the base image is no sentence about images that are to be deleted or edited."""
+    return bool(sentences.BASE.fullmatch(sentence))
 
 
 def _repair(match: re.Match[str], choice: Choice) -> Intent:
-    named = mentioned(match["what"], choice.services)
+    if second := second_job(match["what"]):
+        raise unsupported(f"a repair takes no further wish, and {shown(second)} reads like one")
+    named = mentioned(match["what"], choice.names)
     if choice.explicit and named.unknown:  # "in production" beside an explicit service names nothing
         named = Named()
     return Intent(kind=IntentKind.REPAIR, service=choice.settle(named))
@@ -170,79 +108,165 @@ def _repair(match: re.Match[str], choice: Choice) -> Intent:
 
 def _rerun(match: re.Match[str], choice: Choice) -> Intent:
     kind = IntentKind.RESTART if match["verb"].lower() == "restart" else IntentKind.REBUILD
-    return Intent(kind=kind, service=_place(match["where"], choice))
+    return Intent(kind=kind, service=choice.place(match["where"]))
 
 
 def _add(match: re.Match[str], choice: Choice) -> Intent:
-    what = _without_article(match["what"])
-    tool = (match["tool"] or "").lower()
-    system = tool.startswith("apt") or bool(_SYSTEM_BEFORE.match(what) or _SYSTEM_AFTER.search(what))
-    if system:
-        spec = system_package(_SYSTEM_AFTER.sub("", _SYSTEM_BEFORE.sub("", what)))
-        kind = IntentKind.ADD_SYSTEM_PACKAGE
-    else:
-        spec = python_package(_PYTHON_AFTER.sub("", _PYTHON_BEFORE.sub("", what)))
-        kind = IntentKind.ADD_PACKAGE
-    spec = _one_package(spec, what)
-    service = _place(match["where"] or "", choice)
-    return Intent(kind=kind, service=service, package=spec.name, version=spec.version)
+    package = read_package(match["what"], (match["tool"] or "").lower())
+    kind = IntentKind.ADD_SYSTEM_PACKAGE if package.system else IntentKind.ADD_PACKAGE
+    return _about(kind, package, package.spec.version, choice.place(match["where"] or ""))
 
 
-def _pin(match: re.Match[str], choice: Choice) -> Intent:
-    what = _without_article(match["what"])
-    spec = python_package(_PYTHON_AFTER.sub("", _PYTHON_BEFORE.sub("", what)))
-    spec = _one_package(None if spec and spec.version else spec, what)
-    version = python_version(match["version"])
+def _remove(match: re.Match[str], choice: Choice) -> Intent:
+    if match["where"] is None and choice.names.matching(without_article(match["what"])):
+        raise unsupported(
+            f"{match['what']} is a service, and services are not removed; for a package of that name say "
+            f'"remove package {match["what"]} from <service>"'
+        )
+    package = read_package(match["what"], (match["tool"] or "").lower())
+    if package.spec.version:
+        raise unsupported(
+            f"{shown(match['what'])} carries a version; a package is removed whatever its version"
+        )
+    kind = IntentKind.REMOVE_SYSTEM_PACKAGE if package.system else IntentKind.REMOVE_PACKAGE
+    return _about(kind, package, None, choice.place(match["where"] or ""))
+
+
+_OF_RUNTIMES_ONLY = frozenset({"change", "set", "switch", "move"})
+"""A package is pinned, upgraded or downgraded; what it could mean to "change" it is not clear."""
+
+
+def _versioned(match: re.Match[str], choice: Choice) -> Intent | None:
+    """``pin flask to 2``, ``upgrade node to 20``, ``upgrade flask to the latest version``."""
+    verb, what, where = (
+        match["verb"].lower(),
+        without_article(match["what"]),
+        match["late"] or match["early"] or "",
+    )
+    if runtime := RUNTIMES.get(what.lower().removesuffix(" version")):
+        return _runtime(runtime, match["version"], where, choice)
+    if verb in _OF_RUNTIMES_ONLY:
+        return None
+    if choice.names.plain(what):
+        return None if sentences.MOVE_ON.fullmatch(match[0]) else _refuse_service(what, verb)
+    package = _named(what)
+    if match["version"].lower() in sentences.NEWEST and verb in {"upgrade", "update", "bump"}:
+        return _about(IntentKind.UPGRADE_PACKAGE, package, None, choice.place(where))
+    version = _version(match["version"], package.ecosystem)
+    return _about(IntentKind.PIN_PACKAGE, package, version, choice.place(where))
+
+
+def _unversioned(match: re.Match[str], choice: Choice) -> Intent | None:
+    verb, what = match["verb"].lower(), without_article(match["what"])
+    if choice.names.plain(what) and not match["where"]:
+        return _refuse_service(what, verb)
+    if RUNTIMES.get(what.lower()) or sentences.BASE_ASKED.search(match[0]):
+        raise _question(f'to which version? Say "upgrade {what} to <version> in <service>"')
+    package = _named(what)
+    service = choice.place(match["where"] or "")
+    if verb in {"pin", "downgrade"}:
+        raise _question(f'to which version? Say "{verb} {package.spec.name} to <version> in {service}"')
+    return _about(IntentKind.UPGRADE_PACKAGE, package, None, service)
+
+
+def _base(match: re.Match[str], choice: Choice) -> Intent:
+    """``change the base image of api to node:20``, ``... base image tag ... to 20-slim``."""
+    service = choice.place(match["late"] or match["early"] or "")
+    said = match["image"]
+    if (tag := image_tag(said)) and (match["tag"] or said[0].isdigit()) and ":" not in said:
+        return Intent(kind=IntentKind.CHANGE_BASE_IMAGE, service=service, version=tag)
+    return _base_image(said, service)
+
+
+def _use(match: re.Match[str], choice: Choice) -> Intent | None:
+    said, version = match["image"], match["version"]
+    if version:
+        runtime = RUNTIMES.get(said.lower())
+        return _runtime(runtime, version, match["where"] or "", choice) if runtime else None
+    return _base_image(said, choice.place(match["where"] or ""))
+
+
+def _on_base(match: re.Match[str], choice: Choice) -> Intent:
+    return _base_image(match["image"], choice.place(match["where"]))
+
+
+def _move_on(match: re.Match[str], choice: Choice) -> Intent | None:
+    """``upgrade api to python 3.12``."""
+    runtime = RUNTIMES.get(match["what"].lower())
+    return _runtime(runtime, match["version"], match["where"], choice) if runtime else None
+
+
+def _image(match: re.Match[str], choice: Choice) -> Intent:  # noqa: ARG001 - one signature for all readers
+    raise _question(
+        "the image in the compose file is not changed; for the one that the Dockerfile builds from say "
+        '"change the base image of <service> to <image>:<tag>"'
+    )
+
+
+def _base_image(said: str, service: str) -> Intent:
+    one = image(said)
+    if one is None:
+        raise unsupported(f"{shown(said)} is not an image reference such as python:3.12-slim")
+    if not one.exact:
+        raise _question(f'which tag of {one.path}? Say "use {one.path}:<tag> for {service}"')
+    return Intent(kind=IntentKind.CHANGE_BASE_IMAGE, service=service, package=said)
+
+
+def _runtime(runtime: str, said: str, where: str, choice: Choice) -> Intent:
+    version = runtime_version(said)
     if version is None:
-        raise _unsupported(f"{_shown(match['version'])} is not a version")
-    service = _place(match["late"] or match["early"] or "", choice)
-    return Intent(kind=IntentKind.PIN_PACKAGE, service=service, package=spec.name, version=version)
+        raise _question(f"{shown(said)} is not a version of {runtime}; which one is meant?")
+    service = choice.place(where)
+    return Intent(kind=IntentKind.CHANGE_BASE_IMAGE, service=service, package=runtime, version=version)
 
 
-def _place(phrase: str, choice: Choice) -> str:
-    """The service in the place where only a service can stand."""
-    named = name_of(phrase, choice.services)
-    service = choice.settle(named)
-    if named.unread:
-        raise _unsupported(f"{_shown(named.unread)} is not understood")
-    return service
+def _named(what: str) -> Package:
+    """A package without a version of its own."""
+    package = read_package(re.sub(r"^(?:version|release) of ", "", what, flags=re.IGNORECASE))
+    if package.spec.version:
+        raise unsupported(f"{shown(what)} is not the name of one package")
+    if package.system:
+        raise unsupported(
+            f"the version of a system package is not changed by itself; possible is "
+            f'"add system package {package.spec.name}=<version> to <service>"'
+        )
+    return package
 
 
-def _one_package(spec: PackageSpec | None, what: str) -> PackageSpec:
-    if spec is None or spec.name.lower() in _NO_NAMES:
-        raise _unsupported(f"{_shown(what)} is not the name of one package")
-    return spec
+def _version(said: str, ecosystem: Ecosystem | None) -> str:
+    candidates = (ecosystem,) if ecosystem else (Ecosystem.PYTHON, Ecosystem.NODE, Ecosystem.RUBY)
+    found = next((version for one in candidates if (version := version_of(said, one))), None)
+    if found is None:
+        raise unsupported(f"{shown(said)} is not a version")
+    return found
 
 
-def _one_sentence(text: str) -> str:
-    """The plain sentence; what could hide a second job, or something else than it shows, is refused.
-
-    A repair does not read every word, so ``repair api; restart store`` must not end as half of what it says.
-    """
-    if hidden := next((c for c in text if not (c.isprintable() or c.isspace())), None):
-        raise _unsupported(f"it holds the invisible character U+{ord(hidden):04X}")
-    sentence = _plain(text)
-    if second := _SECOND_JOB.search(sentence):
-        raise _unsupported(f"{second[0]!r} is not understood; one run takes one plain sentence")
-    return sentence
+def _about(kind: IntentKind, package: Package, version: str | None, service: str) -> Intent:
+    return Intent(
+        kind=kind, service=service, package=package.spec.name, version=version, ecosystem=package.ecosystem
+    )
 
 
-def _plain(text: str) -> str:
-    """One line, without quotes, possessives, courtesies and end marks."""
-    unquoted = re.sub(r"['\u2019]s\b", "", text)
-    unquoted = re.sub(r"[`\"'\u2018\u2019\u201c\u201d]", "", unquoted)
-    line = " ".join(unquoted.split()).rstrip(" .!?;,")
-    return _COURTESY.sub("", line).strip()
+def _refuse_service(what: str, verb: str) -> Intent:
+    raise _question(f'{what} is a service; {verb} what in it? Say "{verb} <package> in {what}"')
 
 
-def _without_article(phrase: str) -> str:
-    shorter = _ARTICLE.sub("", phrase)
-    return shorter if shorter == phrase else _without_article(shorter)
+def _question(detail: str) -> OrchestratorError:
+    return OrchestratorError("ambiguous_instruction", detail=detail)
 
 
-def _shown(text: str) -> str:
-    return repr(text if len(text) <= 60 else f"{text[:57]}...")
-
-
-def _unsupported(detail: str) -> OrchestratorError:
-    return OrchestratorError("unsupported_instruction", detail=detail)
+_Read = Callable[[re.Match[str], Choice], Intent | None]
+_SENTENCES: tuple[tuple[re.Pattern[str], _Read], ...] = (
+    (sentences.ON_BASE, _on_base),
+    (sentences.RERUN, _rerun),
+    (sentences.BASE, _base),
+    (sentences.ADD, _add),
+    (sentences.REMOVE, _remove),
+    (sentences.VERSIONED, _versioned),
+    (sentences.MOVE_ON, _move_on),
+    (sentences.UNVERSIONED, _unversioned),
+    (sentences.USE, _use),
+    (sentences.IMAGE, _image),
+    (sentences.REPAIR_LAST, _repair),
+)
+"""In this order; a reader that answers None leaves the sentence to those below it."""

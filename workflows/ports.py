@@ -105,6 +105,8 @@ class PreflightResult(Model):
     verification: Verification
     policy_digest: str
     permission: Permission = Permission()
+    may_ask_llm: bool = True
+    """Whether policy lets a language model be asked about this service, where one is configured."""
     warnings: tuple[str, ...] = ()
 
 
@@ -118,6 +120,7 @@ class AnalyzeInput(Model):
     failure: Failure | None = None
     known: tuple[Finding, ...] = ()
     """Findings that earlier rounds have acted on already."""
+    may_ask_llm: bool = True
 
 
 class AnalyzeResult(Model):

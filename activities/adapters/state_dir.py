@@ -19,7 +19,7 @@ STATE_DIR_VARIABLE = "MM_ORCHESTRATOR_STATE_DIR"
 SYSTEM_STATE_DIR = Path("/var/lib/mm-orchestrator")
 _SUBDIRECTORIES = (
     "journals", "locks", "children", "spool", "artifacts", "plans", "keys", "temporal", "holds",
-    "used-tokens",
+    "used-tokens", "llm-calls",
 )  # fmt: skip
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 
@@ -125,6 +125,11 @@ class StateDir:
     def used_tokens(self) -> Path:
         """Approval tokens that were used, one file each, named by a hash."""
         return self.root / "used-tokens"
+
+    @property
+    def llm_calls(self) -> Path:
+        """One empty file per question that a language model was asked."""
+        return self.root / "llm-calls"
 
     @property
     def temporal(self) -> Path:

@@ -8,6 +8,7 @@ from pathlib import Path
 from activities.adapters.compose_model import ComposeModel, ComposeService
 from workflows.allow_list import default_allow_list
 from workflows.errors import OrchestratorError
+from workflows.image_names import image
 from workflows.models.policy import ProjectPolicy, ServicePolicy
 from workflows.models.target import BuildSpec, ComposeProject, Target
 
@@ -30,6 +31,18 @@ def find_service(model: ComposeModel, name: str) -> ComposeService:
 def buildable(model: ComposeModel) -> tuple[str, ...]:
     """Services with a build section, sorted."""
     return tuple(sorted(name for name, service in model.services.items() if service.build_context))
+
+
+def other_names(model: ComposeModel) -> dict[str, frozenset[str]]:
+    """Lower-case names of containers and images -> the services they belong to."""
+    found: dict[str, set[str]] = {}
+    for service in model.services.values():
+        one = image(service.image)
+        names = {service.container_name, f"{model.name}-{service.name}-1", f"{model.name}-{service.name}"}
+        names |= {service.image, one.path, one.repository} if one else set()
+        for name in names - {None}:
+            found.setdefault(str(name).lower(), set()).add(service.name)
+    return {name: frozenset(services) for name, services in found.items()}
 
 
 def build_spec(service: ComposeService) -> BuildSpec | None:

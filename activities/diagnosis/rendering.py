@@ -18,6 +18,7 @@ def _lines(service: str, sources: Sequence[SourceText], result: AnalyzeResult) -
     yield f"service: {service}"
     yield f"verdict: {_verdict(result)}"
     yield f"reason:  {result.reason}"
+    yield from (f"note:    {warning}" for warning in result.warnings)
     for number, finding in enumerate(result.findings, 1):
         yield ""
         yield from _finding(number, finding)
@@ -40,5 +41,7 @@ def _finding(number: int, finding: Finding) -> Iterator[str]:
     yield f"finding {number}: {finding.kind} {what}".rstrip()
     yield f"  rule {finding.rule}, by {finding.origin}, target {finding.target or '-'}"
     yield f"  {finding.reason}"
+    yield from (f"  doubt: {doubt}" for doubt in finding.doubts)
+    yield from (f"  consulted: {asked}" for asked in finding.consulted)
     for quote in finding.quotes:
         yield f"  > {quote.source}:{quote.line}: {quote.text}"

@@ -66,6 +66,11 @@ class EditedFiles:
         }
 
 
+def makes(kind: FindingKind) -> bool:
+    """Whether an editor makes this kind of change."""
+    return kind in _EDITS
+
+
 def _add_package(finding: Finding, text: str, build_target: str | None) -> str:
     editor = editor_for(finding.target or "")
     specifier = finding.version or ""

@@ -14,6 +14,7 @@ from activities.risks.dockerfile_changes import base_image_changes, changes_beyo
 from activities.risks.sharing import manifest_users
 from activities.risks.undeployed import newer_files
 from activities.risks.unknown_packages import Changed, text_of, unknown_packages
+from workflows.models.finding import FindingOrigin
 from workflows.models.plan import ActionPlan, BuildStep, GeneratedBy
 from workflows.models.policy_rules import RiskRule
 from workflows.models.target import Target
@@ -35,7 +36,7 @@ class RiskGatherer:
         Raises:
             OrchestratorError: ``compose_invalid``, ``docker_unavailable``, ``journal_unreadable``.
         """
-        rules, target = set(job.requires_approval_when), job.target
+        rules, target = _rules(job, plan), job.target
         if not rules:
             return ()
         builds = any(isinstance(step, BuildStep) and step.build for step in plan.steps)
@@ -53,7 +54,7 @@ class RiskGatherer:
             by_llm=plan.generated_by is GeneratedBy.LLM,
             operator_patch=job.operator_patch is not None,
         )
-        return risks(job.requires_approval_when, facts)
+        return risks(rules, facts)
 
     async def _undeployed(self, job: PlanInput) -> tuple[str, ...]:
         image_id = job.snapshot.container_image_id or job.snapshot.image_id
@@ -74,6 +75,12 @@ class RiskGatherer:
                 known |= {entry.before} if entry.before else set()
                 known |= set(entry.written) if journal.run_id == job.run.run_id else set()
         return contents
+
+
+def _rules(job: PlanInput, plan: ActionPlan) -> tuple[RiskRule, ...]:
+    """The policy's; a package that only a language model knows needs an approval whatever they say."""
+    unproven = any(finding.origin is FindingOrigin.LLM and finding.doubts for finding in plan.findings)
+    return (*job.requires_approval_when, *((RiskRule.LLM,) if unproven else ()))
 
 
 def _manifest_users(

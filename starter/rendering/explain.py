@@ -8,6 +8,7 @@ from rich.text import Text
 
 from starter.rendering.style import heading, plain, said, status
 from starter.rendering.text import one_line, seconds, step_label, when
+from workflows.models.plan import GeneratedBy
 from workflows.models.record import RunRecord
 from workflows.models.snapshot import NeighbourProof
 from workflows.models.status import RunStatus, StepName, StepStatus
@@ -44,7 +45,8 @@ def what_happened(record: RunRecord) -> list[str]:
     where = "/".join(one_line(part) for part in (record.project, record.service) if part) or "?"
     lines = [f"Asked{asked} for {where}: {one_line(record.instruction, 200)}"]
     if record.plan is not None:
-        lines.append(f"Plan: {one_line(record.plan.summary, 200)}")
+        guess = " (proposed by a language model)" if record.plan.generated_by is GeneratedBy.LLM else ""
+        lines.append(f"Plan: {one_line(record.plan.summary, 200)}{guess}")
     failure = record.failure
     if failure is not None:
         lines.append(f"{failure.code} in step {failure.step}: {one_line(failure.message, 400)}")

@@ -10,6 +10,7 @@ from workflows.models.plan import (
     ActionPlan,
     AnalyzeStep,
     BuildStep,
+    GeneratedBy,
     PatchStep,
     PlanStep,
     RestartStep,
@@ -17,6 +18,11 @@ from workflows.models.plan import (
     VerifyStep,
 )
 
+_AUTHORS = {
+    GeneratedBy.OPERATOR: "operator",
+    GeneratedBy.SYSTEM: "system",
+    GeneratedBy.LLM: "llm (proposed by a language model, not proven by a rule)",
+}
 DIFF_LINES = 200
 """How much of a diff a plan shows; the whole is ``mm-orchestrator diff RUN``."""
 
@@ -49,7 +55,7 @@ def _facts(plan: ActionPlan) -> Table:
     rows = [
         ("Plan", plan.summary),
         ("Service", f"{plan.service} of project {plan.project}"),
-        ("Made by", f"{plan.generated_by}, revision {plan.revision}, round {plan.round}"),
+        ("Made by", f"{_AUTHORS[plan.generated_by]}, revision {plan.revision}, round {plan.round}"),
         ("Image", plan.image_delta or ""),
         ("Digest", plan.digest),
     ]
@@ -102,6 +108,8 @@ def _evidence(plan: ActionPlan) -> list[Text]:
         lines.append(said(f"- {finding.kind}{names}{version}{target} ({finding.origin}: {finding.rule})"))
         if finding.reason:
             lines.append(Text(f"  {one_line(finding.reason)}"))
+        lines += [Text(f"  doubt: {one_line(doubt)}", style="yellow") for doubt in finding.doubts]
+        lines += [Text(f"  consulted: {one_line(asked)}", style="dim") for asked in finding.consulted]
         lines += [
             Text(f"  {one_line(quote.source)}:{quote.line}: {one_line(quote.text, 200)}", style="dim")
             for quote in finding.quotes

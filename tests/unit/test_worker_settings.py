@@ -13,7 +13,9 @@ NAMES = (
     "MM_ORCHESTRATOR_LOG_LEVEL", "MM_ORCHESTRATOR_LOG_FORMAT", "MOONMIND_DEPLOYMENT_LOCK_DIR",
     "ORCHESTRATOR_STATSD_HOST", "ORCHESTRATOR_STATSD_PORT", "SPEC_WORKFLOW_METRICS_HOST",
     "SPEC_WORKFLOW_METRICS_PORT", "SPEC_WORKFLOW_METRICS_PREFIX", "SPEC_WORKFLOW_METRICS_ENABLED",
-    "STATSD_HOST", "STATSD_PORT",
+    "STATSD_HOST", "STATSD_PORT", "MM_ORCHESTRATOR_LLM_URL", "MM_ORCHESTRATOR_LLM_MODEL",
+    "MM_ORCHESTRATOR_LLM_API_KEY", "MM_ORCHESTRATOR_LLM_TIMEOUT_SECONDS", "MM_ORCHESTRATOR_LLM_MAX_TOKENS",
+    "MM_ORCHESTRATOR_LLM_MAX_CALLS_PER_RUN", "MM_ORCHESTRATOR_LLM_MAX_CALLS_PER_DAY",
 )  # fmt: skip
 
 
@@ -107,3 +109,48 @@ def test_a_bad_value_is_refused_by_its_name(monkeypatch: pytest.MonkeyPatch, nam
 def test_a_host_name_becomes_part_of_a_queue() -> None:
     """Whatever Docker calls the host, the queue's name stays plain."""
     assert load_settings().host_queue("My Host/7") == "mm.orchestrator.My-Host-7"
+
+
+def test_no_language_model_is_asked_by_default() -> None:
+    """Off until somebody names an address."""
+    assert load_settings().llm_url is None
+
+
+def test_a_language_model_is_configured_by_address_and_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The key is in no text about the settings (I5)."""
+    monkeypatch.setenv("MM_ORCHESTRATOR_LLM_URL", "https://llm.example.org/v1")
+    monkeypatch.setenv("MM_ORCHESTRATOR_LLM_MODEL", "tiny")
+    monkeypatch.setenv("MM_ORCHESTRATOR_LLM_API_KEY", "sk-canary")
+    settings = load_settings()
+    assert (settings.llm_url, settings.llm_model) == ("https://llm.example.org/v1", "tiny")
+    assert settings.llm_api_key.get_secret_value() == "sk-canary"
+    assert "sk-canary" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MM_ORCHESTRATOR_LLM_URL", "ftp://llm.example.org"),
+        ("MM_ORCHESTRATOR_LLM_URL", "llm.example.org/v1"),
+        ("MM_ORCHESTRATOR_LLM_URL", "https://user:sk-canary@llm.example.org/v1"),
+        ("MM_ORCHESTRATOR_LLM_URL", "https://llm.example.org/v1?key=sk-canary"),
+        ("MM_ORCHESTRATOR_LLM_TIMEOUT_SECONDS", "0"),
+        ("MM_ORCHESTRATOR_LLM_TIMEOUT_SECONDS", "600"),
+        ("MM_ORCHESTRATOR_LLM_MAX_TOKENS", "many"),
+        ("MM_ORCHESTRATOR_LLM_MAX_CALLS_PER_RUN", "0"),
+    ],
+)
+def test_wrong_settings_of_the_language_model(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    """The variable is named, its value is not."""
+    monkeypatch.setenv(name, value)
+    with pytest.raises(OrchestratorError, match=name) as caught:
+        load_settings()
+    assert caught.value.code == "settings_invalid"
+    assert "sk-canary" not in caught.value.message
+
+
+def test_an_address_without_a_model_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No model is guessed."""
+    monkeypatch.setenv("MM_ORCHESTRATOR_LLM_URL", "https://llm.example.org/v1")
+    with pytest.raises(OrchestratorError, match="MM_ORCHESTRATOR_LLM_MODEL"):
+        load_settings()

@@ -56,6 +56,21 @@ async def test_no_safe_fix_fails_with_the_evidence(stage_of: StageOf) -> None:
     assert "patch" not in host.calls
 
 
+@pytest.mark.parametrize("allowed", [True, False])
+async def test_what_policy_says_of_a_language_model_reaches_the_analysis(
+    stage_of: StageOf, allowed: bool
+) -> None:
+    """Measured once, in preflight; a note on a question that was asked stays with the run."""
+    host = ScriptedHost()
+    usual = host.answers["preflight"]
+    host.answers["preflight"] = lambda job: usual(job).model_copy(update={"may_ask_llm": allowed})
+    note = "the language model tiny was asked: not followed, it declines"
+    host.then("analyze", ports.AnalyzeResult(healthy=False, reason="no cause is known", warnings=(note,)))
+    record = await (await stage_of(host)).run()
+    assert host.jobs["analyze"][0].may_ask_llm is allowed
+    assert (record.status, note in record.warnings) == (RunStatus.FAILED, True)
+
+
 async def test_preflight_failure_names_code_and_remedy(stage_of: StageOf) -> None:
     """An infrastructure failure ends the run before anything else is called."""
     host = ScriptedHost()

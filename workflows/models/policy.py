@@ -75,6 +75,8 @@ class ServicePolicy(_PolicyModel):
     maintenance_windows: tuple[MaintenanceWindow, ...] | None = Field(
         default=None, description="a list of windows, each with days, start, end and timezone"
     )
+    llm: bool = Field(default=True, description="true or false")
+    """Whether a language model may be shown the masked evidence of this service, where one is configured."""
 
 
 class ProjectPolicy(_PolicyModel):

@@ -43,10 +43,30 @@ class IntentKind(StrEnum):
     REPAIR = "repair"
     ADD_PACKAGE = "add_package"
     ADD_SYSTEM_PACKAGE = "add_system_package"
+    REMOVE_PACKAGE = "remove_package"
+    REMOVE_SYSTEM_PACKAGE = "remove_system_package"
     PIN_PACKAGE = "pin_package"
+    UPGRADE_PACKAGE = "upgrade_package"
+    """To the newest release that suits."""
+    CHANGE_BASE_IMAGE = "change_base_image"
     REBUILD = "rebuild"
     RESTART = "restart"
     OPERATOR_PATCH = "operator_patch"
+
+
+class Ecosystem(StrEnum):
+    """Whose packages are meant, where the sentence says so."""
+
+    PYTHON = "python"
+    NODE = "node"
+    RUBY = "ruby"
+    GO = "go"
+    PHP = "php"
+    JAVA = "java"
+    RUST = "rust"
+    APT = "apt"
+    APK = "apk"
+    YUM = "yum"
 
 
 class Intent(Model):
@@ -55,6 +75,10 @@ class Intent(Model):
     kind: IntentKind
     service: str | None = None
     package: str | None = None
-    """A Python package with its extras (``uvicorn[standard]``), or a Debian package."""
+    """A package as its ecosystem writes it (``uvicorn[standard]``, ``@types/node``), a system package, an
+    image (``python:3.12-slim``), or what an image is made of (``node``)."""
     version: str | None = None
-    """To add: a specifier (``>=3``); to pin: a version or a specifier; Debian: the exact version."""
+    """To add: a specifier (``>=3``); to pin: a version or a specifier; system packages: the exact version;
+    base image: a tag, or the version of what ``package`` names."""
+    ecosystem: Ecosystem | None = None
+    """None: the service's manifests decide."""
