@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from activities.manifests import dockerfile, node_edits
+from activities.manifests import dockerfile, language_edits, node_edits, run_commands
 from activities.manifests.editors import editor_for
 from activities.manifests.errors import ManifestError
 from activities.manifests.node_commands import installing_stage
@@ -93,10 +93,20 @@ def _pin_package(finding: Finding, text: str, _: str | None) -> str:
 
 def _add_system_packages(finding: Finding, text: str, build_target: str | None) -> str:
     """Into the stage that runs, or, for what the build itself lacked, into the stage that installs."""
-    stage = dockerfile.installing_stage(text, build_target) if finding.rule.startswith("build.") else None
-    if finding.rule.startswith("build.node_"):
+    stage = finding.stage
+    if stage is None and finding.rule.startswith("build.node_"):
         stage = installing_stage(text, build_target)
+    elif stage is None and finding.rule.startswith("build."):
+        stage = dockerfile.installing_stage(text, build_target)
     return dockerfile.add_system_packages(text, list(finding.names), target=build_target, stage=stage)
+
+
+def _edit_run_command(finding: Finding, text: str, build_target: str | None) -> str:
+    """Node's commands have their own places; of the others `names` may name the call to come before."""
+    if finding.replaces or finding.rule.startswith("node"):
+        return node_edits.edit_run_command(finding, text, build_target)
+    command, *ahead_of = finding.names
+    return run_commands.insert_command(text, command, next(iter(ahead_of), ""), target=build_target)
 
 
 _EDITS: dict[FindingKind, Callable[[Finding, str, str | None], str]] = {
@@ -109,7 +119,8 @@ _EDITS: dict[FindingKind, Callable[[Finding, str, str | None], str]] = {
     FindingKind.MOVE_NODE_PACKAGE: node_edits.move_node_package,
     FindingKind.CHANGE_NODE_VERSION_PIN: node_edits.pin_node_package,
     FindingKind.SET_PACKAGE_JSON_FIELD: node_edits.set_package_json_field,
-    FindingKind.EDIT_RUN_COMMAND: node_edits.edit_run_command,
+    FindingKind.EDIT_RUN_COMMAND: _edit_run_command,
     FindingKind.CHANGE_BASE_IMAGE: node_edits.change_image,
     FindingKind.CHANGE_NODE_VERSION: node_edits.change_node_version,
+    **language_edits.EDITS,
 }
