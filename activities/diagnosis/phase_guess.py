@@ -35,10 +35,16 @@ _BUILD = re.compile(
             r"^gyp (?:ERR!|verb)|node-pre-gyp|^\[\d/\d\] (?:Resolving|Fetching|Linking|Building) |ERR_PNPM_",
             r"error TS\d+:|Module not found: Error: Can't resolve|^error .*The engine \"node\"",
             # other languages
-            r"missing go\.sum entry|no required module provides package",
-            r"^go: (?:downloading|finding|extracting) |^Fetching gem metadata",
+            r"missing go\.sum entry|no required module provides package|is not in (?:GOROOT|std)\b",
+            r"^go: |\S\.go:\d+:\d+: |^cgo: |^# runtime/cgo|cannot find package \"|checksum mismatch$",
+            r"^Fetching gem metadata|version solving has failed|greater with this lockfile",
+            r"extconf\.rb failed|^ERROR: +Error installing |^checking for .*\.\.\. no$",
+            r"^pecl/|ext-\w+ \*|requires? php [\^~<>=]|not present in the lock file|/usr/src/php/ext/",
             r"An error occurred while installing|Failed to build gem native extension",
             r"Your requirements could not be resolved|^\[ERROR\] Failed to execute goal|BUILD FAILURE",
+            r"^\[ERROR\] |\.java:(?:\d+: error: |\[\d+,\d+\] )|^error: linker `|^error: rustc ",
+            r"failed to run custom build command|no matching package named|--(?:locked|frozen) was passed",
+            r"/build\.rs:\d+|^error: failed to (?:parse|select|load|compile)|build script which panicked",
             r"^FAILURE: Build failed|^error\[E\d+\]:|could not compile `|^ +Compiling \S+ v\d",
             # C
             r"fatal error: \S+: No such file or directory|^make(?:\[\d+\])?: \*\*\*",

@@ -27,6 +27,9 @@ _ERROR_WORDS = (
     "not installed", "not available", "err!", "err_", "out of memory", "yn00", "was not", "heap limit",
     "couldn't", "compiled against", "sigkill", "never called", "not initialize", "be found",
     "doesn't seem",
+    "fail", "is not in", "updates to", "specified", "recent version", "supports platforms",
+    "main manifest", "inconsistent", "unstable", "nightly", "newer", "option", "wrong version", "notfound",
+    "gemfile changed", "must use",
 )  # fmt: skip
 """In lower case; a line with none of these is no error. Plain words: as a pattern ten times slower."""
 _MAX_ERROR_LINES = 3000
