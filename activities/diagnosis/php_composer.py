@@ -19,7 +19,6 @@ _EXTENSION = re.compile(
     r"|requires PHP extension ([\w-]+)"
 )
 _COMPOSER_IMAGE = re.compile(r"(?:^|/)composer(?::|@|$)")
-_INSTALLER = "https://getcomposer.org/installer"
 _COMPOSER = re.compile(r"composer(?:\.phar)? (?:install|update|create-project)\b(?:[ \t]+-[\w=-]+)*")
 
 
@@ -87,11 +86,9 @@ def _unzip(_: re.Match[str], place: Place, project: Project) -> Verdict | None:
 
 def _no_composer(_: re.Match[str], place: Place, project: Project) -> Verdict:
     why = "Composer is not installed in the image"
-    if tool_image(project, TOOL) or project.facts is None:
-        command = f"curl -sS {_INSTALLER} | php -- --install-dir=/usr/local/bin --filename=composer"
-        return command_need(
-            "php.no_composer", command, place, why, ahead_of=first_command(project, _COMPOSER.pattern)
-        )
+    if tool_image(project, TOOL) or project.facts is None:  # the distribution's would bring a second PHP
+        advice = "take it from its own image: COPY --from=composer:2 /usr/bin/composer /usr/local/bin/"
+        return Refusal("php.no_composer", f"{why}; {advice}", (place.line,))
     name = "build.php_composer"
     kind, stage = FindingKind.ADD_SYSTEM_PACKAGE, stage_name(project, TOOL, place)
     return Need(name, kind, ("composer",), (place.line,), why, stage=stage)
