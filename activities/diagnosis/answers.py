@@ -83,6 +83,7 @@ def finding_of(need: Need, quotes: Quotes, target: str, reason: str) -> Finding:
         quotes=quotes,
         reason=reason,
         consulted=need.consulted,
+        stage=need.stage or None,
     )
 
 

@@ -28,6 +28,8 @@ class Need:
     """What was asked beside the evidence: which table, which entry."""
     files: tuple[str, ...] = ()
     """The project's own files in the traceback: where a scan starts."""
+    stage: str = ""
+    """Number of the Dockerfile's stage to change (`Finding.stage`)."""
 
 
 @dataclass(frozen=True)

@@ -81,6 +81,8 @@ class Finding(Model):
     """Specifier for a package; for a pin, the version or specifier it gets."""
     replaces: str | None = None
     """What ``names`` takes the place of in the target: a package, an image, the text of a command."""
+    stage: str | None = None
+    """Number of the Dockerfile stage to change, where the evidence names one."""
     origin: FindingOrigin = FindingOrigin.EVIDENCE
     quotes: tuple[Quote, ...] = ()
     reason: str = ""
