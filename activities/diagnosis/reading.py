@@ -26,7 +26,9 @@ _ERROR_WORDS = (
     "not exist", "no longer", "invalid", "expected", "fatal", "panic", "abort", "no package",
     "not installed", "not available", "err!", "err_", "out of memory", "yn00", "was not", "heap limit",
     "couldn't", "compiled against", "sigkill", "never called", "not initialize", "be found",
-    "doesn't seem",
+    "doesn't seem", "problem", "too many", "toomany", "free space", "not match", "mismatch",
+    "timed out", "timeout", "can not", "***", "already exists", "unrecognized", "no valid", "signal",
+    "sigterm", "not empty", "[emerg]", "classversion", "unauthorized", "forbidden", "illegal",
 )  # fmt: skip
 """In lower case; a line with none of these is no error. Plain words: as a pattern ten times slower."""
 _MAX_ERROR_LINES = 3000
