@@ -16,7 +16,7 @@ from activities.diagnosis.knowledge import (
 from activities.diagnosis.log_lines import LogLine
 from activities.diagnosis.project import Project
 from activities.diagnosis.reading import Place
-from activities.diagnosis.system_files import Holds, equivalent, package_of
+from activities.diagnosis.system_files import Holds, equivalent, is_preferred, package_of
 from activities.diagnosis.system_needs import Site, site_of
 from activities.diagnosis.verdicts import Need, Refusal, Verdict
 from workflows.models.finding import FindingKind
@@ -26,6 +26,11 @@ _SHARED_OBJECT = re.compile(
     rf"{_SONAME}: cannot open shared object file: No such file"
     rf"|[Ee]rror loading shared library {_SONAME}: No such file"
     r"|cannot load library '(?:lib)?(?P<stem>[\w.+-]+?)-(?P<number>\d+)'"
+)
+_CALLED = re.compile(r"FileNotFoundError: .*No such file or directory: ['\"]([\w.+-]+)['\"]$")
+_ALSO_FILES = re.compile(
+    r"^(?:file|host|view|watch|free|top|less|tree|time|test|main|app|run|build|at|as|ab|bc|go|gem|jar|mail|ip|R|strip"
+    r"|identify|expect|start|server|serve|cron|nginx|composer|gradle|dev|web|worker|api|migrate|entrypoint)$"
 )
 _MAX_SAID = 120
 
@@ -78,7 +83,20 @@ def known_message(
         need = _python_need(message, found, lines)
         if need is not None:
             return need
-    return None
+    return _called_command(text, lines, project, phase)
+
+
+def _called_command(text: str, lines: tuple[LogLine, ...], project: Project, phase: Phase) -> Verdict | None:
+    """A program that Python tried to start; a data file is not mistaken for one that is called alike."""
+    found = _CALLED.search(text)
+    if found is None or _ALSO_FILES.match(found[1]) or not is_preferred(Holds.COMMAND, found[1]):
+        return None
+    packages = package_of(Holds.COMMAND, found[1], _manager(project), project.release)
+    if not packages:
+        return None
+    why = f"the program calls {found[1]!r}, which is not installed; it comes with {', '.join(packages)}"
+    rule = f"{_prefix(phase)}.called_command"
+    return Need(rule, FindingKind.ADD_SYSTEM_PACKAGE, packages, lines, why)
 
 
 def _prefix(phase: Phase) -> str:

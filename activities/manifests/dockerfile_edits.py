@@ -182,7 +182,7 @@ def _exchange(site: SystemInstall, old: str, new: str) -> Iterator[Span]:
         if name != old or word.start < 0:
             continue
         before = site.packages[index - 1] if index else site.lead
-        if new in names and before.start >= 0:
+        if new in names and new != old and before.start >= 0:
             yield before.end, word.end, ""
         else:
             yield word.start, word.end, new

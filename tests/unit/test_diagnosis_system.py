@@ -52,6 +52,7 @@ def test_what_a_build_lacks(tmp_path: Path, dockerfile: str, log: str, packages:
     assert set(packages.split()) <= set(result.findings[0].names)
 
 
+PY_CALL = 'Traceback (most recent call last):\n  File "/app/a.py", line 1, in <module>\n    run()\n'
 RUNNING = [
     (SLIM, f"ImportError: libxcb.so.1: cannot open shared object file: {NO_FILE}", "libxcb1"),
     (
@@ -65,6 +66,8 @@ RUNNING = [
         "gcompat",
     ),
     (NODE, "Error: spawn ffmpeg ENOENT", "ffmpeg"),
+    (SLIM, PY_CALL + f"FileNotFoundError: [Errno 2] {NO_FILE}: 'pdftotext'", "poppler-utils"),
+    (SLIM, PY_CALL + f"FileNotFoundError: [Errno 2] {NO_FILE}: 'java'", "default-jre-headless"),
     ("FROM eclipse-temurin:17-jre\n", 'Cannot run program "dot": error=2', "graphviz"),
     ("FROM alpine:3.19\n", "panic: time: missing Location in call to Time.In", "tzdata"),
     ("FROM debian:bookworm-slim\n", "x509: certificate signed by unknown authority", "ca-certificates"),
