@@ -1,9 +1,10 @@
 """Every ecosystem, in the order in which they are asked about a line; what no package cures comes last."""
 
-from activities.diagnosis import declines, go, java, libraries, node, php, python, ruby, rust
+from activities.diagnosis import declines, go, java, node, php, python, ruby, rust, system, system_python
 from activities.diagnosis.reading import Ecosystem
 
 ECOSYSTEMS: tuple[Ecosystem, ...] = (
+    system_python.ECOSYSTEM,
     python.ECOSYSTEM,
     node.ECOSYSTEM,
     go.ECOSYSTEM,
@@ -11,7 +12,7 @@ ECOSYSTEMS: tuple[Ecosystem, ...] = (
     php.ECOSYSTEM,
     java.ECOSYSTEM,
     rust.ECOSYSTEM,
-    libraries.ECOSYSTEM,
+    system.ECOSYSTEM,
     declines.ECOSYSTEM,
     node.LAST,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
@@ -11,6 +12,8 @@ from typing import Any
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from stdlib_list import long_versions, short_versions, stdlib_list
+
+from activities.diagnosis import renames
 
 _T64_RELEASES = frozenset({"trixie", "forky", "sid", "noble", "oracular", "plucky", "questing"})
 _RELEASES = (
@@ -119,19 +122,20 @@ def library_package(soname: str, manager: str, release: str) -> str | None:
     return str(package) if package else None
 
 
-def knows_library(soname: str) -> bool:
-    """Whether the library is on record for any package manager."""
-    return soname in _table("shared_objects.json", "libraries")
-
-
 def knows_system_package(name: str) -> bool:
-    """Whether some rule or library on record names this operating system package."""
-    return name in _system_packages()
+    """Whether some distribution on record has an operating system package of this name."""
+    return name in _system_packages() or renames.knows_system_package(name)
 
 
 def release_of(image: str) -> str:
     """The code name an image reference states (`python:3.13-slim-bookworm`), '' where it states none."""
     return next((name for name, marks in _RELEASES if any(mark in image for mark in marks)), "")
+
+
+@cache
+def compiled(pattern: str) -> re.Pattern[str]:
+    """A pattern of a table; `re` itself forgets after 512, and every line is put to more than that."""
+    return re.compile(pattern)
 
 
 @cache

@@ -17,10 +17,11 @@ _BUILD = re.compile(
             r"^(?:The command '.*' returned a non-zero code|Removing intermediate container )",
             r"^(?:COPY|ADD) failed:|pull access denied|^manifest for \S+ not found",
             # the system's package managers
-            r"^E: |^W: (?:Failed to fetch|GPG error|The repository)|^(?:Get|Hit|Err|Ign):\d+ ",
+            r"^(?:\d+\.\d+ )?E: |^W: (?:Failed to fetch|GPG error|The repository)|^(?:Get|Hit|Err|Ign):\d+ ",
             r"^Reading package lists\.\.\.|^(?:Unpacking|Setting up|Selecting previously unselected) ",
             r"^\(\d+/\d+\) (?:Installing|Upgrading|Purging) |^fetch \S+APKINDEX|unable to select packages",
             r"unsatisfiable constraints|^No package \S+ available|^Error: Unable to find a match",
+            r"Failed to download metadata for repo|No URLs in mirrorlist|valid baseurl for repo",
             # Python
             r"^ *(?:Collecting|Downloading|Building wheels? for|Preparing metadata) ",
             r"^ *Installing build dependencies|Could not find a version that satisfies",
@@ -48,7 +49,8 @@ _BUILD = re.compile(
             r"^FAILURE: Build failed|^error\[E\d+\]:|could not compile `|^ +Compiling \S+ v\d",
             # C
             r"fatal error: \S+: No such file or directory|^make(?:\[\d+\])?: \*\*\*",
-            r"^CMake Error|^configure: error",
+            r"^CMake Error|^configure: error|: cannot find -l\S|^error: linker ",
+            r"not found in the pkg-config search path|^pkg-config: exit status|No package '\S+' found",
         )
     )
 )

@@ -16,6 +16,7 @@ from activities.manifests import dockerfile
 from activities.manifests.dockerfile_facts import DockerfileFacts
 
 _PYTHON_IMAGE = re.compile(r"(?:^|/)(?:python|pypy|uv):(?:\S*?python)?(\d\.\d+)")
+_APT_INDEX = re.compile(r"(?:Get|Hit|Ign):\d+ \S+ ([a-z]+)(?:-\w+)? InRelease|/dists/([a-z]+)(?:-\w+)?/\w+")
 _PYTHON_PATH = re.compile(r"/lib/python(3\.\d+)/")
 
 
@@ -63,7 +64,14 @@ class Project:
     @cached_property
     def release(self) -> str:
         """The distribution's code name, '' where nothing states it."""
-        return self.evidence.release or release_of(self.base_image)
+        return self.evidence.release or release_of(self.base_image) or self._release_in_log
+
+    @cached_property
+    def _release_in_log(self) -> str:
+        """The release whose index `apt-get update` fetched, '' where no log shows that."""
+        texts = (source.text for source in self.evidence.sources)
+        found = (m for text in texts if (m := _APT_INDEX.search(text)))
+        return next((str(m[1] or m[2]) for m in found), "")
 
     @cached_property
     def package_manager(self) -> str:

@@ -15,6 +15,7 @@ from activities.manifests.installers import PipInstall, SystemInstall
 from activities.manifests.names import canonical, parse_requirement, spelled
 from activities.manifests.node_commands import node_installs
 from activities.manifests.shell_words import Word
+from activities.manifests.system_runs import install_run, manager_of_image, user_of_image
 
 __all__ = [
     "add_pip_packages",
@@ -32,10 +33,6 @@ _SKIPPED_AFTER_FROM = frozenset(
 )
 _PREPARES_APT = re.compile(r"/etc/apt|add-apt-repository|apt-key|\bapt(?:-get)? update\b")
 _ROOT = frozenset({"", "root", "0"})
-_DEBIAN_FAMILY = re.compile(
-    r"^(?:debian|ubuntu|python|node|ruby|golang|php|rust|perl|pypy|buildpack-deps|openjdk|eclipse-temurin|maven"
-    r"|gradle|postgres|redis|nginx|httpd|mysql|mongo|erlang|elixir|julia|r-base|gcc|haskell|tomcat|jenkins|uv)$"
-)
 _PLAIN_BASE = re.compile(r"^(?:python|pypy|debian|ubuntu|alpine|buildpack-deps|uv)?$")
 _TOOLS = frozenset(
     {"pip", "setuptools", "wheel", "uv", "poetry", "pipenv", "pip-tools", "build", "virtualenv"}
@@ -48,17 +45,7 @@ def package_manager(facts: DockerfileFacts, stage: int) -> str | None:
     used = [i.what.manager for i in facts.installs if i.stage in chain and isinstance(i.what, SystemInstall)]
     if used:
         return used[-1]
-    image = facts.stages[chain[-1]].image
-    path, _, tag = (
-        image.split("@", 1)[0].rpartition(":") if ":" in image.rsplit("/", 1)[-1] else (image, "", "")
-    )
-    if "alpine" in image:
-        return "apk"
-    if re.search(r"distroless|scratch|busybox|windows|oracle|-ol\d", image):
-        return None
-    known = _DEBIAN_FAMILY.match(path.rsplit("/", 1)[-1])
-    suites = re.search(r"bookworm|bullseye|buster|trixie|debian|ubuntu|jammy|noble|focal", f"{path}:{tag}")
-    return "apt" if known or suites else None
+    return manager_of_image(facts.stages[chain[-1]].image)
 
 
 def is_plain_base(image: str) -> bool:
@@ -86,11 +73,8 @@ def add_system_packages(
             f"the Dockerfile has no stage {stage!r}" if stage else "the Dockerfile has no FROM"
         )
     manager = package_manager(facts, index)
-    if manager not in ("apt", "apk"):
-        raise ManifestError(
-            f"the package manager of {facts.stages[index].image} is "
-            + (f"{manager}, which is not supported" if manager else "not known")
-        )
+    if manager is None:
+        raise ManifestError(f"the package manager of {facts.stages[index].image} is not known")
     missing = [p for p in dict.fromkeys(packages) if _plain(p) not in facts.system_packages(index)]
     if not missing:
         return text
@@ -215,7 +199,11 @@ def _separator(text: str, words: list[Word], lead: Word | None, index: int) -> s
 def _insert_run(text: str, facts: DockerfileFacts, index: int, manager: str, names: list[str]) -> str:
     anchor = _anchor(facts, index)
     end = "\r\n" if "\r\n" in text else "\n"
-    run = _run_lines(manager, sorted(names), escape_character(text), end)
+    image = facts.stages[facts.chain(index)[-1]].image
+    run = install_run(manager, image, sorted(names), escape_character(text), end)
+    user = user_of_image(image)
+    if user and not _is_set_before(facts, anchor, index):
+        run = f"USER root{end}{run}USER {user}{end}"
     head, tail = text[: anchor.end], text[anchor.end :]
     if not head.endswith("\n"):
         return head + end + run.removesuffix(end)
@@ -223,14 +211,11 @@ def _insert_run(text: str, facts: DockerfileFacts, index: int, manager: str, nam
     return head + (end if spaced else "") + run + tail
 
 
-def _run_lines(manager: str, names: list[str], escape: str, end: str) -> str:
-    if manager == "apk":
-        return f"RUN apk add --no-cache {' '.join(names)}{end}"
-    packages = "".join(f" {escape}{end}        {name}" for name in names)
-    return (
-        f"RUN apt-get update {escape}{end}    && apt-get install -y --no-install-recommends{packages}"
-        f" {escape}{end}    && rm -rf /var/lib/apt/lists/*{end}"
-    )
+def _is_set_before(facts: DockerfileFacts, anchor: Instruction, index: int) -> bool:
+    """Whether a USER of the stage or of those below it stands before `anchor`."""
+    chain = facts.chain(index)
+    pairs = zip(facts.stage_of, facts.instructions, strict=True)
+    return any(i.keyword == "USER" and s in chain and i.start <= anchor.start for s, i in pairs)
 
 
 def _anchor(facts: DockerfileFacts, index: int) -> Instruction:

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from activities.manifests import dockerfile, language_edits, node_edits, run_commands
+from activities.manifests import dockerfile, dockerfile_edits, language_edits, node_edits
 from activities.manifests.editors import editor_for
 from activities.manifests.errors import ManifestError
 from activities.manifests.node_commands import installing_stage
@@ -101,12 +101,30 @@ def _add_system_packages(finding: Finding, text: str, build_target: str | None) 
     return dockerfile.add_system_packages(text, list(finding.names), target=build_target, stage=stage)
 
 
+def _replace_system_packages(finding: Finding, text: str, build_target: str | None) -> str:
+    """`names` are pairs: what the Dockerfile installs, and what it shall install instead."""
+    names = finding.names
+    pairs = dict(zip(names[::2], names[1::2], strict=True))
+    return dockerfile_edits.replace_system_packages(text, pairs, target=build_target)
+
+
+def _pin_system_packages(finding: Finding, text: str, build_target: str | None) -> str:
+    pins = dict.fromkeys(finding.names, finding.version or "")
+    return dockerfile_edits.pin_system_packages(text, pins, target=build_target)
+
+
+def _change_base_image(finding: Finding, text: str, build_target: str | None) -> str:
+    return dockerfile_edits.change_base_image(text, finding.names[0], finding.replaces, target=build_target)
+
+
 def _edit_run_command(finding: Finding, text: str, build_target: str | None) -> str:
-    """Node's commands have their own places; of the others `names` may name the call to come before."""
-    if finding.replaces or finding.rule.startswith("node"):
+    """`names` is the new command and, without `replaces`, the one that it has to come before, if any."""
+    command, *ahead_of = finding.names or ("",)
+    if finding.rule.startswith("node."):
         return node_edits.edit_run_command(finding, text, build_target)
-    command, *ahead_of = finding.names
-    return run_commands.insert_command(text, command, next(iter(ahead_of), ""), target=build_target)
+    if finding.replaces:
+        return dockerfile_edits.replace_command(text, finding.replaces, command, target=build_target)
+    return dockerfile_edits.insert_command(text, command, next(iter(ahead_of), ""), target=build_target)
 
 
 _EDITS: dict[FindingKind, Callable[[Finding, str, str | None], str]] = {
@@ -119,8 +137,10 @@ _EDITS: dict[FindingKind, Callable[[Finding, str, str | None], str]] = {
     FindingKind.MOVE_NODE_PACKAGE: node_edits.move_node_package,
     FindingKind.CHANGE_NODE_VERSION_PIN: node_edits.pin_node_package,
     FindingKind.SET_PACKAGE_JSON_FIELD: node_edits.set_package_json_field,
-    FindingKind.EDIT_RUN_COMMAND: _edit_run_command,
-    FindingKind.CHANGE_BASE_IMAGE: node_edits.change_image,
     FindingKind.CHANGE_NODE_VERSION: node_edits.change_node_version,
+    FindingKind.REPLACE_SYSTEM_PACKAGE: _replace_system_packages,
+    FindingKind.CHANGE_SYSTEM_PACKAGE_PIN: _pin_system_packages,
+    FindingKind.CHANGE_BASE_IMAGE: _change_base_image,
+    FindingKind.EDIT_RUN_COMMAND: _edit_run_command,
     **language_edits.EDITS,
 }

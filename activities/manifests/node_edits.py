@@ -6,7 +6,6 @@ import re
 from pathlib import PurePosixPath
 
 from activities.manifests import node_commands, package_json
-from activities.manifests.base_image import change_base_image
 from activities.manifests.errors import ManifestError
 from activities.manifests.node_commands import package_name
 from workflows.models.finding import Finding
@@ -71,13 +70,6 @@ def edit_run_command(finding: Finding, text: str, build_target: str | None) -> s
     if finding.replaces:
         return node_commands.replace_command(text, finding.replaces, command)
     return node_commands.insert_command(text, command, build_target)
-
-
-def change_image(finding: Finding, text: str, _: str | None) -> str:
-    """`replaces` is the image that the stages stand on now, `names` the one they get."""
-    if not finding.names or not finding.replaces:
-        raise ManifestError("the images to change are not named")
-    return change_base_image(text, finding.replaces, finding.names[0])
 
 
 def change_node_version(finding: Finding, text: str, _: str | None) -> str:

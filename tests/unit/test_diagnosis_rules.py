@@ -170,7 +170,7 @@ DECLINES = [
         "no_distribution",
     ),
     ("build", "ERROR: ResolutionImpossible: for help visit the documentation\n", "version_conflict"),
-    ("build", "E: Unable to locate package libgl1-mesa-glx\n", "apt_package"),
+    ("build", "E: Unable to locate package our-own-tool\n", "apt_package"),
     ("build", '#5 ERROR: failed to compute cache key: "/requirements.txt": not found\n', "build_context"),
     ("build", "ERROR: failed to solve: python:9.99: failed to resolve source metadata\n", "base_image"),
     ("build", "ERROR: THESE PACKAGES DO NOT MATCH THE HASHES FROM THE REQUIREMENTS FILE.\n", "hash_mismatch"),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from activities.manifests.base_image import change_base_image
 from activities.manifests.dockerfile import add_system_packages, parse
+from activities.manifests.dockerfile_edits import change_base_image
 from activities.manifests.errors import ManifestError
 from activities.manifests.node_commands import (
     add_packages,
@@ -126,7 +126,7 @@ def test_system_packages_go_to_the_stage_that_installs_and_before_it() -> None:
 )
 def test_the_base_image_is_changed(text: str, old: str, new: str, expected: str) -> None:
     """In every stage that stands on it, or in the argument it is made of."""
-    assert change_base_image(text, old, new) == expected
+    assert change_base_image(text, new, old) == expected
 
 
 @pytest.mark.parametrize(
@@ -141,7 +141,7 @@ def test_an_unclear_base_image_is_refused(text: str, words: str) -> None:
     """Two arguments could each be meant; a reference with blanks is none."""
     new = "node:18 x" if words.startswith("not an") else "node:18"
     with pytest.raises(ManifestError, match=words):
-        change_base_image(text, "node:16", new)
+        change_base_image(text, new, "node:16")
 
 
 def test_a_generator_goes_behind_the_install() -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from activities.manifests.dockerfile_edits import insert_command
 from activities.manifests.errors import ManifestError
-from activities.manifests.run_commands import insert_command
 
 BUILD = "FROM golang:1 AS b\nCOPY . .\nRUN go vet . \\\n    && go build .\n\n"
 BUILD += "FROM debian\nCOPY --from=b /a /a\nCMD /a\n"
