@@ -32,6 +32,10 @@ class Manifests:
     """(canonical name, marker) of requirements that apply under a condition only."""
     note: str = ""
     """Something the operator should know about the target, such as that it is compiled."""
+    files: tuple[str, ...] = ()
+    """Every manifest that was read, includes last, relative to the context."""
+    nothing: bool = False
+    """True where the image installs nothing with pip, so there is no list of packages at all."""
     complete: bool = True
     """False where an install could not be followed to its file, so `declared` may lack names."""
 
@@ -49,10 +53,12 @@ def locate_manifests(context: Path, facts: DockerfileFacts | None) -> Manifests:
         lost += missing
         hashed = hashed or (isinstance(site.what, PipInstall) and site.what.require_hashes)
     unique = list(dict.fromkeys(paths))
-    declared, markers, unread = _declared(context, unique)
+    declared, markers, unread, read = _declared(context, unique)
     declared |= dockerfile.pip_packages(facts)
     complete = not (lost or unread or facts.locked_tools())
-    everything = Manifests(declared=frozenset(declared), markers=tuple(markers), complete=complete)
+    everything = Manifests(
+        declared=frozenset(declared), markers=tuple(markers), files=read, complete=complete
+    )
     refusal = "the requirements are hash-checked" if hashed else ""
     if lost and not unique and not refusal:
         note = f"{lost[0]} was not found in the build context"
@@ -79,17 +85,16 @@ def _choose(
         reason = f"{paths[0]} is no manifest this tool can edit"
     else:
         reason = "the Dockerfile installs no Python packages from a manifest in the build context"
-    return replace(known, refusal=reason)
+    return replace(known, refusal=reason, nothing=not (tools or paths))
 
 
 def _by_convention(context: Path) -> Manifests:
     """Without a Dockerfile nothing says what is installed: the manifest at the top, or its usual name."""
     for name in ("requirements.txt", "pyproject.toml"):
         if read_text(context / name) is not None:
-            declared, markers, unread = _declared(context, [name])
-            note = _note(context, name)
-            names = frozenset(declared)
-            return Manifests(name, declared=names, markers=tuple(markers), note=note, complete=not unread)
+            declared, markers, unread, read = _declared(context, [name])
+            known = Manifests(name, declared=frozenset(declared), markers=tuple(markers), files=read)
+            return replace(known, note=_note(context, name), complete=not unread)
     return Manifests(target="requirements.txt", complete=False)
 
 
@@ -142,17 +147,19 @@ def _through(context: Path, copy: CopySource, source: str, inside: str) -> str |
     return plain if under == PurePosixPath(plain).name else None
 
 
-def _declared(context: Path, paths: list[str]) -> tuple[set[str], list[tuple[str, str]], bool]:
-    """(names, conditional names, whether a file could not be read), includes followed."""
+def _declared(
+    context: Path, paths: list[str]
+) -> tuple[set[str], list[tuple[str, str]], bool, tuple[str, ...]]:
+    """(names, conditional names, whether a file could not be read, all files), includes followed."""
     names: set[str] = set()
     markers: list[tuple[str, str]] = []
     unread = False
-    todo, seen = list(paths), set[str]()
+    todo, seen = list(paths), dict[str, None]()
     while todo:
         path = todo.pop(0)
         if path in seen:
             continue
-        seen.add(path)
+        seen[path] = None
         text = read_text(context / path)
         # What pip reads with -r is a requirements file whatever its name.
         editor: ManifestEditor = editor_for(path) or requirements
@@ -166,7 +173,7 @@ def _declared(context: Path, paths: list[str]) -> tuple[set[str], list[tuple[str
             todo += _includes(path, text) if editor is requirements else []
         except ManifestError:
             unread = True
-    return names, markers, unread
+    return names, markers, unread, tuple(seen)
 
 
 def _includes(path: str, text: str) -> list[str]:

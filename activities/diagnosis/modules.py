@@ -14,11 +14,29 @@ from activities.diagnosis.knowledge import (
 )
 from activities.diagnosis.log_lines import LogLine
 from activities.diagnosis.project import Project
+from activities.diagnosis.python_renamed import newer_standard_module, removed_submodule
 from activities.diagnosis.tracebacks import Frame
 from activities.diagnosis.verdicts import Need, Refusal, Verdict
+from activities.manifests.python_edits import BUILD_FIRST
 from workflows.models.finding import FindingKind
 
 RULE = "python.module_not_found"
+_BUILD_FILE = re.compile(r"/pip-(?:install|build|req-build)-[\w-]+/")
+_PARTS = {
+    "distutils": ("python3-distutils", ""),
+    "tkinter": ("python3-tk", "python3-tkinter"),
+    "Tkinter": ("python-tk", ""),
+    "ensurepip": ("python3-venv", "py3-pip"),
+    "venv": ("python3-venv", ""),
+    "pip": ("python3-pip", "py3-pip"),
+    "lib2to3": ("python3-lib2to3", ""),
+    "gi": ("python3-gi", "py3-gobject3"),
+    "apt_pkg": ("python3-apt", ""),
+    "apt": ("python3-apt", ""),
+    "lsb_release": ("lsb-release", ""),
+}
+"""Module -> what Debian's and Alpine's packages call the part of Python that holds it."""
+_WITHOUT_DISTUTILS = frozenset({"3.12", "3.13", "3.14"})
 _NOT_A_PACKAGE = re.compile(r"; '([\w.]+)' is not a package")
 
 
@@ -27,13 +45,22 @@ def missing_module(module: str, log: LogLine, frames: Sequence[Frame], project: 
     distribution = distribution_of(module)
     if distribution is None and "." not in module:
         distribution = distribution_of(_spelled_out(module, frames))
+    moved = None if _NOT_A_PACKAGE.search(log.plain) else removed_submodule(module, frames, log, project)
+    if moved is not None and not _is_own(module, frames, project, known=True):
+        return moved
     refusal = _not_a_package(module, log, frames, project, distribution)
     if refusal is not None:
         return refusal
     lines = (log, *_importer(frames))
+    split = _split_off(module, lines, project)
+    if split is not None:
+        return split
     removed = removed_module(module)
     if removed is not None:
         return _removed(module, removed.release, removed.replacement, project, lines)
+    newer = newer_standard_module(module, log, project)
+    if newer is not None:
+        return newer
     if is_standard(module, project.python_version):
         return _refuse(
             "standard_module",
@@ -88,7 +115,21 @@ def _add(
     why += f" in releases {distribution.specifier}" if distribution.specifier else ""
     files = tuple(frame.file for frame in frames if frame.is_app)
     names = (distribution.name,)
-    return Need(RULE, FindingKind.ADD_PYTHON_PACKAGE, names, lines, why, distribution.specifier, files=files)
+    building = any(_BUILD_FILE.search(frame.file) for frame in frames)
+    rule = BUILD_FIRST if building else RULE
+    return Need(rule, FindingKind.ADD_PYTHON_PACKAGE, names, lines, why, distribution.specifier, files=files)
+
+
+def _split_off(module: str, lines: tuple[LogLine, ...], project: Project) -> Verdict | None:
+    """Parts of Python that the distribution puts into packages of their own."""
+    part = _PARTS.get(module) or _PARTS.get(module.split(".", maxsplit=1)[0])
+    if part is None or not project.python_is_system:
+        return None
+    package = {"apt": part[0], "apk": part[1]}.get(project.package_manager, "")
+    if not package or (module.startswith("distutils") and project.python_version in _WITHOUT_DISTUTILS):
+        return None
+    why = f"{module!r} is part of Python, and the system keeps it in its package {package}"
+    return Need("system.python_part", FindingKind.ADD_SYSTEM_PACKAGE, (package,), lines, why)
 
 
 def _removed(

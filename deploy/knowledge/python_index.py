@@ -39,31 +39,12 @@ MAX_TOPS = 12
 """A distribution with more top-level names than this bundles the code of others."""
 CROWD = 25
 """A name that more distributions than this carry is a common word, unless conda-forge reviewed it."""
-GENERIC = frozenset(
-    """
-    admin agent agents api app application apps args assets auth backend base bin bot build cache cases cli client
-    clients cloud cmd code common component components conf config configs configuration connection connections
-    console constants context contrib control controller controllers conversion core cron crud custom daemon
-    dashboard data database datasets db debug decorators demo deploy deployment dev dist doc docs domain engine
-    entities enums env error errors event events example examples exception exceptions experiments export extension
-    extensions extra extras factory file files filters fixtures form forms frontend func function functions
-    generator generated global globals handler handlers helper helpers home hooks http image images impl index info
-    infrastructure init input install integration integrations interface interfaces internal job jobs lib libs
-    loader local logger loggers logging main manage manager managers mapper mappers media messages middleware
-    middlewares migration migrations misc mixins mock mod model models module modules monitor my mymodule mypackage
-    network node nodes notebooks notifications objects output package packages page pages parser parsers pipeline
-    pipelines plugin plugins process processing processor processors program project projects prompts protocol
-    proto protos provider providers proxy public pyproject query queue reader release report reports repositories
-    repository request resource resources response router routers routes run runner sample samples scheduler schema
-    schemas script scripts security serializer serializers server servers service services session settings setup
-    shared signals site source sources sql src static status storage store stubs subscriber support sync system
-    tables task tasks template templates test tester testing tests text thread tool tools train trainer transforms
-    type types ui unit update user users util utilities utility utils validation validator validators var vendor
-    version versions view views web website webapp widgets worker workers wrapper wrappers www
-    """.split()
-)
+_NAMES: dict[str, str] = json.loads((Path(__file__).parent / "python_names.json").read_text("utf-8"))
+GENERIC = frozenset(_NAMES["generic"].split())
 """Words that are far more often a project's own module than a distribution."""
 
+NAMESPACES = frozenset(_NAMES["namespaces"].split())
+"""Names that many distributions share by design; the longer name tells, see `package_index.py`."""
 PARTS = ("_demo", "_doc", "_docs", "_example", "_examples", "_test", "_tests")
 """What a distribution leaves lying beside its package by mistake."""
 
@@ -91,7 +72,12 @@ def choose(name: str, evidence: Evidence) -> str:
     """
     reviewed = evidence.reviewed.get(name, "")
     carriers = evidence.carriers.get(name, [])
-    if name.lower() in GENERIC or name.endswith(PARTS) or (len(carriers) > CROWD and not reviewed):
+    if (
+        name.lower() in GENERIC
+        or name in NAMESPACES
+        or name.endswith(PARTS)
+        or (len(carriers) > CROWD and not reviewed)
+    ):
         return ""
     last = len(evidence.rank) + 1
     ranked = sorted(
@@ -106,25 +92,29 @@ def choose(name: str, evidence: Evidence) -> str:
     if reviewed and canonicalize_name(best) != reviewed and second < CLEAR * first:
         return next((dist for _, dist in ranked if canonicalize_name(dist) == reviewed), "")
     certain = second >= CLEAR * first or _same(name, best) or canonicalize_name(best) == reviewed
-    return best if certain and (canonicalize_name(best) == reviewed or first <= _limit(name, best)) else ""
+    return best if certain and first <= _limit(name, best, bool(reviewed)) else ""
 
 
-def _limit(name: str, distribution: str) -> int:
+def _limit(name: str, distribution: str, reviewed: bool) -> int:
     """The worst rank at which a name still means the distribution and not somebody's own module.
 
     The plainer the name and the less it looks like the distribution's, the better known it must be.
     """
     plain = re.fullmatch(r"[a-z]+", name) is not None
     if _same(name, distribution):
-        return 10_000 if plain else 100_000
-    return 3_000 if plain else 8_000
+        return 10_000 if plain and not reviewed else 100_000
+    if plain:
+        return 10_000 if reviewed else 3_000
+    return 100_000 if reviewed else 8_000
 
 
 def main() -> None:
     """Write the data files anew."""
     options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     options.add_argument("--wheels", type=Path, help="keep the downloaded wheels here and use them again")
-    options.add_argument("--debian-names", type=Path, default=DEBIAN_NAMES, help="dh-python's cpython3_fallback")
+    options.add_argument(
+        "--debian-names", type=Path, default=DEBIAN_NAMES, help="dh-python's cpython3_fallback"
+    )
     chosen = options.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
         folder = chosen.wheels or Path(scratch) / "wheels"

@@ -1,0 +1,239 @@
+"""`No matching distribution found`: misspelt, not a package at all, or no release for this Python."""
+
+from __future__ import annotations
+
+import re
+
+from packaging.requirements import InvalidRequirement, Requirement
+from packaging.utils import canonicalize_name
+
+from activities.diagnosis.knowledge import is_standard, known_distribution
+from activities.diagnosis.log_lines import LogLine
+from activities.diagnosis.package_index import data_file, is_popular, meant_by
+from activities.diagnosis.project import Project
+from activities.diagnosis.python_base import other_python, without_alpine
+from activities.diagnosis.python_releases import (
+    nearest,
+    newest_python_of_all,
+    newest_python_with_wheels,
+    number,
+    oldest_python,
+    python_for,
+    version_of,
+    wheels_only,
+)
+from activities.diagnosis.reading import Place
+from activities.diagnosis.verdicts import Need, Refusal, Verdict
+from workflows.models.finding import FindingKind
+
+_LISTED = re.compile(r"\(from versions: ([^)]*)\)?")
+_IGNORED = re.compile(r"([\w.!+]+) Requires-Python ([<>=!~][^;]*)")
+_NETWORK = re.compile(
+    r"Retrying \(Retry\(|NewConnectionError|Could not fetch URL|Temporary failure in name resolution|SSLError|ProxyError"
+)
+_PRIVATE = re.compile(r"Looking in (?:indexes: \S+, \S+|links: )")
+_UNKNOWN = "which does not exist, is private or cannot be told from a misspelt one"
+
+
+def no_release(what: str, place: Place, project: Project) -> Verdict | None:
+    """The verdict on a requirement for which the index offered nothing that fits."""
+    what = re.sub(r"\s+", "", re.split(r"\s\(", what)[0]).rstrip(".,")
+    try:
+        requirement = Requirement(what)
+    except InvalidRequirement:
+        return None
+    around = [*place.before(40), place.line]
+    said = next((line for line in reversed(around) if _says(line, requirement.name)), place.line)
+    network = next((line for line in reversed(place.before(12)) if _NETWORK.search(line.plain)), None)
+    listed = _listed(said)
+    if network is not None and not listed:
+        return Refusal(
+            "python.index_unreachable", "the package index could not be reached", (network, place.line)
+        )
+    lines = (said, place.line) if said is not place.line else (said,)
+    if listed:
+        return _no_such_version(requirement, listed, lines, around, project)
+    return _no_such_name(requirement, lines, around, project)
+
+
+def _says(line: LogLine, name: str) -> bool:
+    return (
+        f"satisfies the requirement {name}" in line.plain or f"satisfy the requirement {name}" in line.plain
+    )
+
+
+def _listed(line: LogLine) -> list[str]:
+    """Releases that pip says exist for this Python."""
+    found = _LISTED.search(line.text)
+    texts = found[1].split(",") if found else []
+    return [text.strip() for text in texts if text.strip() and text.strip() != "none"]
+
+
+def _no_such_name(
+    requirement: Requirement, lines: tuple[LogLine, ...], around: list[LogLine], project: Project
+) -> Verdict:
+    """The index has nothing under this name, or nothing for this Python at all."""
+    name, canonical = requirement.name, str(canonicalize_name(requirement.name))
+    rule = "python.no_distribution"
+    table = data_file("python_renames.json")
+    foreign = table["foreign"].get(canonical)
+    if foreign or (is_standard(name, "") and not is_popular(name)) or _was_standard(name):
+        why = f"{name} is no package of the index: {foreign or 'it belongs to Python itself'}"
+        return Need(rule, FindingKind.REMOVE_PYTHON_PACKAGE, (name,), lines, why, replaces=name)
+    renamed = table["renamed"].get(canonical)
+    if renamed:
+        why = f"the index has no distribution {name}; what is meant is called {renamed}"
+        return Need(rule, FindingKind.RENAME_PYTHON_PACKAGE, (name, renamed), lines, why, replaces=name)
+    if wheels_only(name):
+        return _no_wheel(requirement, lines, project)
+    ignored = _ignored(around)
+    if is_popular(name) or (known_distribution(name) is not None and ignored):
+        return _for_other_python(requirement, ignored, lines, project)
+    if any(_PRIVATE.search(line.plain) for line in around):
+        reason = f"none of the indexes that were asked has {name}, which may be a private package"
+        return Refusal(rule, reason, lines)
+    meant = meant_by(name)
+    if meant:
+        why = f"the index has no distribution {name}; it is one slip away from {meant}, which is downloaded a lot"
+        return Need(rule, FindingKind.RENAME_PYTHON_PACKAGE, (name, meant), lines, why, replaces=name)
+    return Refusal(rule, f"the requirements ask for {name}, {_UNKNOWN}", lines)
+
+
+def _was_standard(name: str) -> bool:
+    """Names that Python 2 or older Pythons had as modules."""
+    old = {
+        "urllib2",
+        "configparser2",
+        "stringio",
+        "cstringio",
+        "httplib",
+        "tkinter",
+        "cpickle",
+        "cookielib",
+        "asyncore",
+    }
+    return name.lower() in old or (
+        name in data_file("python_removed.json")["removed"] and not is_popular(name)
+    )
+
+
+def _no_wheel(requirement: Requirement, lines: tuple[LogLine, ...], project: Project) -> Verdict:
+    """A distribution that exists as wheels only has none for this image."""
+    name, image = requirement.name, project.base_image
+    slim = without_alpine(image)
+    if "alpine" in image or project.package_manager == "apk":
+        why = f"{name} is published as built wheels only, and none is for Alpine"
+        if not slim:
+            return Refusal("python.no_wheel", why, lines)
+        kind = FindingKind.CHANGE_BASE_IMAGE
+        return Need("python.no_wheel", kind, (slim,), lines, f"{why}; {slim} is Debian", replaces=image)
+    release = next((clause.version for clause in requirement.specifier if clause.operator == "=="), "")
+    newest = newest_python_with_wheels(name, release) if release else newest_python_of_all(name)
+    running = project.python_version
+    if newest and (not running or number(running) > number(newest)):
+        why = f"{name} {release or 'so far'} has wheels up to Python {newest}"
+        return other_python("no_wheel", newest, why, lines, project)
+    return Refusal("python.no_wheel", f"{name} has no built wheel for this Python and processor", lines)
+
+
+def _for_other_python(
+    requirement: Requirement, ignored: dict[str, str], lines: tuple[LogLine, ...], project: Project
+) -> Verdict:
+    """The distribution exists; every release needs another Python than the image has."""
+    name = requirement.name
+    fitting = [python for release, python in ignored.items() if requirement.specifier.contains(release)]
+    oldest = min((p for p in map(oldest_python, fitting) if p), key=number, default="")
+    running = project.python_version
+    if oldest and (not running or number(oldest) > number(running)):
+        why = f"every release of {name} that is asked for needs Python {oldest} or newer"
+        return other_python("no_release", oldest, why, lines, project)
+    reason = f"{name} exists, but has no release for this Python and processor"
+    return Refusal("python.no_release", reason, lines)
+
+
+def _ignored(around: list[LogLine]) -> dict[str, str]:
+    """Release -> Requires-Python, of those that pip says it left out for it."""
+    found: dict[str, str] = {}
+    for line in around:
+        if "require a different python version" in line.plain or "Requires-Python" in line.plain:
+            found |= {release: requires.strip() for release, requires in _IGNORED.findall(line.text)}
+    return found
+
+
+def _no_such_version(
+    requirement: Requirement,
+    listed: list[str],
+    lines: tuple[LogLine, ...],
+    around: list[LogLine],
+    project: Project,
+) -> Verdict:
+    """The distribution exists, but not in a release that is asked for."""
+    parents = _parents(lines)
+    ignored = _ignored(around)
+    wanted = [release for release in ignored if requirement.specifier.contains(release, prereleases=True)]
+    oldest = min((p for r in wanted if (p := oldest_python(ignored[r]))), key=number, default="")
+    running = project.python_version
+    if oldest and (not running or number(oldest) > number(running)):
+        why = f"{requirement} needs Python {oldest} or newer"
+        return other_python("no_release", oldest, why, lines, project)
+    if parents:
+        return _of_parent(requirement, parents[0], lines)
+    exact = next((c.version for c in requirement.specifier if c.operator in ("==", "===", "~=")), "")
+    bound = exact or next((c.version for c in requirement.specifier if c.operator in (">=", ">")), "")
+    by_python = _newer_python(requirement.name, bound, listed, lines, project)
+    if by_python is not None:
+        return by_python
+    release = nearest(bound.replace(".*", ""), listed) if bound else ""
+    if not release:
+        reason = f"no release of {requirement.name} fits {requirement.specifier}; the index offers {', '.join(listed[-3:])}"
+        return Refusal("python.no_release", reason, lines)
+    pin = f"=={release}" if exact else f">={release}"
+    why = f"{requirement} does not exist for this Python; {release} is the nearest release that does"
+    kind = FindingKind.CHANGE_PYTHON_VERSION_PIN
+    return Need("python.no_release", kind, (requirement.name,), lines, why, pin)
+
+
+def _newer_python(
+    name: str, release: str, listed: list[str], lines: tuple[LogLine, ...], project: Project
+) -> Verdict | None:
+    """The release exists, for another Python than the image has."""
+    known = [v for text in listed if (v := version_of(text))]
+    version = version_of(release)
+    if version is None or not known:
+        return None
+    running = project.python_version
+    newest = newest_python_with_wheels(name, release)
+    if version < min(known) and newest and (not running or number(running) > number(newest)):
+        why = f"{name} {release} has wheels up to Python {newest} only"
+        return other_python("no_release", newest, why, lines, project)
+    oldest = python_for(name, release)
+    if version > max(known) and oldest and running and number(oldest) > number(running):
+        why = f"{name} {release} needs Python {oldest}, and the image has {running}"
+        return other_python("no_release", oldest, why, lines, project)
+    return None
+
+
+def _parents(lines: tuple[LogLine, ...]) -> list[str]:
+    """Who asks for it, nearest first, as `sslyze==2.0.3`; nobody where a manifest itself does."""
+    for line in lines:
+        found = re.search(r"\(from ((?!versions)[^()]*(?:\([^()]*\))?[^()]*)\)", line.text)
+        if found and not found[1].startswith("-r "):
+            return [
+                part.split(" ")[0] for part in found[1].split("->") if not part.startswith(("-r ", "-c "))
+            ]
+    return []
+
+
+def _of_parent(requirement: Requirement, parent: str, lines: tuple[LogLine, ...]) -> Verdict:
+    """A package asks for what does not exist (any more): its own release must be another one."""
+    try:
+        asking = Requirement(parent)
+    except InvalidRequirement:
+        return Refusal("python.no_release", f"{parent} asks for {requirement}, which does not exist", lines)
+    exact = next((c.version for c in asking.specifier if c.operator == "=="), "")
+    why = f"{asking.name} {exact} asks for {requirement}, which does not exist for this Python"
+    if not exact:
+        return Refusal("python.no_release", f"{why}; which release of it does not is not known", lines)
+    kind = FindingKind.CHANGE_PYTHON_VERSION_PIN
+    reason = f"{why}; a newer release of {asking.name} is let in"
+    return Need("python.no_release", kind, (asking.name,), lines, reason, f">{exact}")

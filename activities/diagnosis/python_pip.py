@@ -1,0 +1,267 @@
+"""What pip, uv and Poetry say when they cannot install what the manifests ask for."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from packaging.requirements import InvalidRequirement, Requirement
+
+from activities.diagnosis.log_lines import LogLine
+from activities.diagnosis.project import Project
+from activities.diagnosis.python_base import other_python
+from activities.diagnosis.python_missing import no_release
+from activities.diagnosis.python_releases import (
+    before_this_series,
+    last_for,
+    newest_python,
+    number,
+    oldest_python,
+    short,
+    version_of,
+)
+from activities.diagnosis.reading import Place
+from activities.diagnosis.verdicts import Need, Refusal, Verdict
+from workflows.models.finding import FindingKind
+
+_LOOK_BACK = 60
+_COLLECTING = re.compile(r"^\s*(?:Collecting|Downloading/unpacking) (?P<what>[\w.-]+(?:\[[\w,.-]+\])?\S*)")
+_DOWNLOADED = re.compile(
+    r"(?:Downloading|Using cached) \S*?(?P<name>[A-Za-z0-9][\w.]*?)-(?P<version>\d[\w.!+]*?)(?:-(?:py|cp)\S*\.whl|\.tar|\.zip)"
+)
+_LOCAL = re.compile(r"^\s*(?:Obtaining|Processing|Collecting) (?:file:|/|\./|git\+|hg\+|https?://)")
+
+Handler = Callable[[re.Match[str], Place, Project], Verdict | None]
+
+
+def of_line(place: Place, project: Project) -> Verdict | None:
+    """The verdict on one line of an installer, None where it says nothing on record."""
+    for pattern, handler in _RULES:
+        found = pattern.search(place.line.plain)
+        verdict = handler(found, place, project) if found else None
+        if verdict is not None:
+            return verdict
+    return None
+
+
+def _other_python(found: re.Match[str], place: Place, project: Project) -> Verdict | None:
+    """`Package 'x' requires a different Python: 3.5.9 not in '>=3.6'` in all its spellings."""
+    name, requires = found["name"].split("[")[0], found["requires"]
+    running = short(found.groupdict().get("running") or "") or project.python_version
+    line = place.line
+    wanted = oldest_python(requires)
+    if not wanted or not running:
+        return None
+    why = f"{name} needs Python {requires}, and the image has {running}"
+    if number(running) > number(wanted):
+        newest = newest_python(requires)
+        older = bool(newest) and number(newest) < number(running)
+        return other_python("requires_python", newest, why, (line,), project) if older else None
+    asked = _asked_for(name, place)
+    if not _is_local(name, place, project) and not (asked and _is_exact(asked)):
+        pin = last_for(name, running) or before_this_series(_downloaded(name, place))
+        if pin:
+            reason = f"{why}; releases {pin} of it still run on Python {running}"
+            kind = FindingKind.CHANGE_PYTHON_VERSION_PIN
+            return Need("python.requires_python", kind, (name,), (line,), reason, pin)
+    if number(running) < (3, 0):
+        reason = f"{why}; the application would have to move from Python 2 to 3"
+        return Refusal("python.requires_python", reason, (line,))
+    return other_python("requires_python", wanted, why, (line,), project)
+
+
+def _asked_for(name: str, place: Place) -> Requirement | None:
+    """The requirement that pip was collecting when it said so."""
+    for line in reversed(place.before(_LOOK_BACK)):
+        found = _COLLECTING.match(line.plain)
+        if found and re.split(r"[\[<>=!~;]", found["what"])[0].lower() == name.lower():
+            try:
+                return Requirement(found["what"])
+            except InvalidRequirement:
+                return None
+    return None
+
+
+def _is_exact(requirement: Requirement) -> bool:
+    return any(clause.operator in ("==", "===") for clause in requirement.specifier)
+
+
+def _is_local(name: str, place: Place, project: Project) -> bool:
+    """Whether it is the project itself or comes from a repository: then it has no version to pin."""
+    before = list(reversed(place.before(_LOOK_BACK)))
+    latest = next(
+        (line.plain for line in before if _COLLECTING.match(line.plain) or _LOCAL.match(line.plain)), ""
+    )
+    return bool(_LOCAL.match(latest)) or (not latest and not project.manifests.declared)
+
+
+def _downloaded(name: str, place: Place) -> str:
+    """The release of `name` that pip had just fetched, '' where the log does not show it."""
+    wanted = re.sub(r"[-_.]+", "-", name).lower()
+    for line in reversed(place.before(_LOOK_BACK)):
+        found = _DOWNLOADED.search(line.plain)
+        if found and re.sub(r"[-_.]+", "-", found["name"]).lower() == wanted and version_of(found["version"]):
+            return found["version"]
+    return ""
+
+
+def _externally_managed(_: re.Match[str], place: Place, project: Project) -> Verdict:
+    """Debian 12 and later guard their own Python; in an image nothing else uses it."""
+    why = "the distribution's Python refuses pip (externally managed); in an image nobody else uses it"
+    command = "pip install --break-system-packages"
+    lines = (place.line,)
+    return Need(
+        "python.externally_managed",
+        FindingKind.EDIT_RUN_COMMAND,
+        (command,),
+        lines,
+        why,
+        target=project.dockerfile_target(),
+        replaces="pip install",
+    )
+
+
+def _distutils_installed(found: re.Match[str], place: Place, project: Project) -> Verdict:
+    """pip cannot replace what the distribution installed without a list of files."""
+    name = found["name"]
+    why = f"{name} comes with the system without a list of its files, so pip cannot replace it; it can install over it"
+    command = f"pip install --ignore-installed {name}"
+    return Need(
+        "python.distutils_installed",
+        FindingKind.EDIT_RUN_COMMAND,
+        (command,),
+        (place.line,),
+        why,
+        target=project.dockerfile_target(),
+        replaces="pip install",
+    )
+
+
+def _duplicate(found: re.Match[str], place: Place, _: Project) -> Verdict:
+    reason = f"{found['name']} is required twice with different versions; which one is meant is for the operator to say"
+    return Refusal("python.required_twice", reason, (place.line,))
+
+
+def _invalid_operator(found: re.Match[str], place: Place, _: Project) -> Verdict:
+    reason = (
+        f"{found['what']!r} in the requirements is no valid requirement (an export of conda looks like this)"
+    )
+    return Refusal("python.invalid_requirement", reason, (place.line,))
+
+
+def _absent_build_file(found: re.Match[str], place: Place, _: Project) -> Verdict:
+    reason = f"the requirements name the file {found['path']}, which exists only where they were frozen"
+    return Refusal("python.foreign_path", reason, (place.line,))
+
+
+def _hashes(_: re.Match[str], place: Place, __: Project) -> Verdict:
+    reason = (
+        "the hashes in the requirements do not match what the index delivers, so they must be compiled again"
+    )
+    return Refusal("python.hash_mismatch", reason, (place.line,))
+
+
+def _version_conflict(found: re.Match[str], place: Place, _: Project) -> Verdict:
+    """`ContextualVersionConflict`: a package found another release beside it than it allows."""
+    wanted = Requirement(found["wanted"])
+    why = (
+        f"{found['name']} {found['has']} is installed, but {found['by'] or 'another package'} needs {wanted}"
+    )
+    kind = FindingKind.CHANGE_PYTHON_VERSION_PIN
+    return Need("python.version_conflict", kind, (found["name"],), _proof(place), why, str(wanted.specifier))
+
+
+def _pip_check(found: re.Match[str], place: Place, _: Project) -> Verdict | None:
+    try:
+        wanted = Requirement(found["wanted"].rstrip(",."))
+    except InvalidRequirement:
+        return None
+    why = f"{found['by']} needs {wanted}, and {found['has']} is installed"
+    kind = FindingKind.CHANGE_PYTHON_VERSION_PIN
+    return Need("python.version_conflict", kind, (wanted.name,), _proof(place), why, str(wanted.specifier))
+
+
+def _no_release(found: re.Match[str], place: Place, project: Project) -> Verdict | None:
+    return no_release(found["what"], place, project)
+
+
+def _proof(place: Place) -> tuple[LogLine, ...]:
+    return (place.line,)
+
+
+_QUOTE = r"['\"‘’`]?"
+_NAME = rf"{_QUOTE}(?P<name>[A-Za-z0-9][\w.-]*(?:\[[\w,.-]+\])?){_QUOTE}"
+_RULES: tuple[tuple[re.Pattern[str], Handler], ...] = (
+    (
+        re.compile(
+            rf"Package {_NAME} requires a different Python: (?P<running>[\d.]+)\S* not in {_QUOTE}(?P<requires>[^'\"]+){_QUOTE}"
+        ),
+        _other_python,
+    ),
+    (
+        re.compile(
+            rf"{_NAME} requires Python {_QUOTE}(?P<requires>[<>=!~][^'\"]*?){_QUOTE} but the running Python is (?P<running>[\d.]+)"
+        ),
+        _other_python,
+    ),
+    (
+        re.compile(
+            r"Python version \(?(?P<running>\d[\d.]*)\)? does not satisfy Python(?P<requires>[<>=!~][\d.,<>=!~* ]+?) and (?P<name>[\w.-]+)"
+        ),
+        _other_python,
+    ),
+    (
+        re.compile(
+            rf"{_NAME}[=@v ]*[\d.]* (?:needs|requires) (?:a )?Python (?:version )?(?P<requires>>=? ?[\d.]+)"
+        ),
+        _other_python,
+    ),
+    (re.compile(r"No matching distribution found for (?P<what>\S+(?: ?[<>=!~]=? ?\S+)*)"), _no_release),
+    (re.compile(r"[Bb]ecause (?P<what>[\w.-]+) was not found in the package registry"), _no_release),
+    (
+        re.compile(
+            r"[Bb]ecause there (?:is|are) no versions? of (?P<what>[\w.-]+(?:\[[\w,]+\])?[<>=!~]=?[\w.]+)"
+        ),
+        _no_release,
+    ),
+    (
+        re.compile(r"error: externally-managed-environment|This environment is externally managed"),
+        _externally_managed,
+    ),
+    (
+        re.compile(
+            rf"Cannot uninstall {_QUOTE}(?P<name>[\w.-]+?)(?: [\d.]+)?{_QUOTE}[.,] (?:It is a distutils installed project|RECORD file not found)|error: uninstall-distutils-installed-package.*?(?P<x>$^)"
+        ),
+        _distutils_installed,
+    ),
+    (re.compile(r"Double requirement given: (?P<name>[\w.-]+)"), _duplicate),
+    (re.compile(r"Invalid requirement: ['\"]?(?P<what>[^'\"\n]{1,80})"), _invalid_operator),
+    (
+        re.compile(
+            r"No such file or directory: '(?P<path>/(?:tmp/build|home/conda|croot|opt/concourse|System|private|Users|C:|D:|home/\w+)/[^']+)'"
+        ),
+        _absent_build_file,
+    ),
+    (
+        re.compile(r"THESE PACKAGES DO NOT MATCH THE HASHES|Hashes are required in --require-hashes mode"),
+        _hashes,
+    ),
+    (
+        re.compile(
+            r"VersionConflict: \((?P<name>[\w.-]+) (?P<has>[\w.+]+) \([^)]*\), Requirement\.parse\(['\"](?P<wanted>[^'\"]+)['\"]\)(?:, \{['\"](?P<by>[\w.-]+))?"
+        ),
+        _version_conflict,
+    ),
+    (
+        re.compile(
+            r"error: (?P<name>[\w.-]+) (?P<has>[\w.]+) is installed but (?P<wanted>[\w.-]+[<>=!~][\w.,<>=!~*]+) is required by \{['\"](?P<by>[\w.-]+)"
+        ),
+        _version_conflict,
+    ),
+    (
+        re.compile(
+            r"^(?P<by>[\w.-]+ [\w.]+) has requirement (?P<wanted>[\w.-]+\S*(?:, ?[<>=!~]\S+)*), but you (?:'ll )?have (?P<has>[\w.-]+ [\w.]+?)\.?$"
+        ),
+        _pip_check,
+    ),
+)
