@@ -14,6 +14,7 @@ from activities.diagnosis.knowledge import (
 )
 from activities.diagnosis.log_lines import LogLine
 from activities.diagnosis.project import Project
+from activities.diagnosis.python_base import other_python
 from activities.diagnosis.python_renamed import newer_standard_module, removed_submodule
 from activities.diagnosis.tracebacks import Frame
 from activities.diagnosis.verdicts import Need, Refusal, Verdict
@@ -52,21 +53,9 @@ def missing_module(module: str, log: LogLine, frames: Sequence[Frame], project: 
     if refusal is not None:
         return refusal
     lines = (log, *_importer(frames))
-    split = _split_off(module, lines, project)
-    if split is not None:
-        return split
-    removed = removed_module(module)
-    if removed is not None:
-        return _removed(module, removed.release, removed.replacement, project, lines)
-    newer = newer_standard_module(module, log, project)
-    if newer is not None:
-        return newer
-    if is_standard(module, project.python_version):
-        return _refuse(
-            "standard_module",
-            f"{module!r} belongs to Python itself: this interpreter was built or installed without it",
-            log,
-        )
+    standard = _of_python(module, lines, project)
+    if standard is not None:
+        return standard
     if distribution is None:
         service = project.evidence.service or "<service>"
         return _refuse(
@@ -76,6 +65,21 @@ def missing_module(module: str, log: LogLine, frames: Sequence[Frame], project: 
             log,
         )
     return _add(module, distribution, lines, frames)
+
+
+def _of_python(module: str, lines: tuple[LogLine, ...], project: Project) -> Verdict | None:
+    """A module of Python itself: split off by the system, gone, not yet there, or left out of the build."""
+    split = _split_off(module, lines, project)
+    if split is not None:
+        return split
+    removed = removed_module(module)
+    if removed is not None:
+        return _removed(module, removed.release, removed.replacement, project, lines)
+    newer = newer_standard_module(module, lines[0], project)
+    if newer is not None or not is_standard(module, project.python_version):
+        return newer
+    why = f"{module!r} belongs to Python itself: this interpreter was built or installed without it"
+    return _refuse("standard_module", why, lines[0])
 
 
 def _not_a_package(
@@ -136,12 +140,13 @@ def _removed(
     module: str, release: str, replacement: Distribution | None, project: Project, lines: tuple[LogLine, ...]
 ) -> Verdict:
     version = project.python_version
-    older = bool(version) and _number(version) < _number(release)
-    if older or replacement is None:
+    if version and _number(version) < _number(release):
+        why = f"{module!r} belongs to Python {version}, whose installation lacks it"
+        return Refusal("python.removed_module", why, lines[:1])
+    if replacement is None:
+        before = f"3.{_number(release)[1] - 1}"
         why = f"{module!r} left Python with release {release}"
-        why = f"{module!r} belongs to Python {version}, whose installation lacks it" if older else why
-        hint = "; the code needs an older base image or a change" if not older else ""
-        return Refusal("python.removed_module", why + hint, lines[:1])
+        return other_python("removed_module", before, why, lines, project)
     why = f"{module!r} left Python with release {release}; the distribution {replacement.name} brings it back"
     names = (replacement.name,)
     return Need("python.removed_module", FindingKind.ADD_PYTHON_PACKAGE, names, lines, why)

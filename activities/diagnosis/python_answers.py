@@ -55,7 +55,7 @@ def _install_first(need: Need, quotes: Quotes, project: Project) -> Diagnosis:
 
 
 def _without_manifest(need: Need, quotes: Quotes, project: Project) -> Diagnosis:
-    """No list of packages at all: the distribution's own package, or an install of its own in the Dockerfile."""
+    """No list of packages at all: the system's own package, or an install of its own in the Dockerfile."""
     system = _system_package(need, project)
     if system:
         why = (

@@ -1,14 +1,16 @@
-"""Distributions that have to be compiled or built, and fail because their release is too old for the tools."""
+"""Distributions that have to be built, and fail because their release is too old for the tools."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 
 from packaging.requirements import InvalidRequirement, Requirement
 
 from activities.diagnosis.evidence import Phase
 from activities.diagnosis.log_lines import LogLine
+from activities.diagnosis.package_index import data_file
 from activities.diagnosis.project import Project
 from activities.diagnosis.python_base import other_python
 from activities.diagnosis.python_releases import first_with_wheels, number, version_of
@@ -34,7 +36,7 @@ def of_line(place: Place, project: Project) -> Verdict | None:
     """The verdict on one line of a failed build of a distribution, None where it says nothing on record."""
     if place.phase is not Phase.BUILD:
         return None
-    for pattern, handler in _RULES:
+    for pattern, handler in _rules():
         if pattern.search(place.line.plain):
             return handler(place, project)
     return None
@@ -44,7 +46,7 @@ def of_text(text: str, place: Place, project: Project) -> Verdict | None:
     """The same for the text of a traceback that ends at `place`."""
     if place.phase is not Phase.BUILD:
         return None
-    for pattern, handler in _RULES:
+    for pattern, handler in _rules():
         if pattern.search(text):
             return handler(place, project)
     return None
@@ -67,7 +69,8 @@ def _cython_sources(place: Place, _: Project) -> Verdict:
     asked = _collected("pyyaml", place)
     narrow = asked is not None and not asked.specifier.contains("6.0.1") and not _exact(asked)
     pin = "==5.3.1" if narrow else ">=6.0.1"
-    why = f"PyYAML {_fetched('pyyaml', place) or 'before 6.0.1'} cannot be built with Cython 3; {pin} can be installed"
+    release = _fetched("pyyaml", place) or "before 6.0.1"
+    why = f"PyYAML {release} cannot be built with Cython 3; {pin} can be installed"
     kind = FindingKind.CHANGE_PYTHON_VERSION_PIN
     return Need("python.cython3", kind, ("PyYAML",), (place.line,), why, pin)
 
@@ -89,7 +92,8 @@ def _too_old_for_python(since: str, what: str) -> Handler:
                 return None
             asked = _collected(name, place)
             pin = f"=={first}" if asked is not None and _exact(asked) else f">={first}"
-            why = f"{name} {release or 'as pinned'} is older than Python {running or since} ({what}); {first} is the first release built for it"
+            why = f"{name} {release or 'as pinned'} is older than Python {running or since}, which {what}"
+            why += f"; {first} is the first release built for it"
             kind = FindingKind.CHANGE_PYTHON_VERSION_PIN
             return Need("python.too_old_for_python", kind, (name,), lines, why, pin)
         before = f"3.{number(since)[1] - 1}"
@@ -99,11 +103,15 @@ def _too_old_for_python(since: str, what: str) -> Handler:
     return handler
 
 
-def _sklearn(place: Place, _: Project) -> Verdict:
+def _sklearn(place: Place, _: Project) -> Verdict | None:
     """The index's `sklearn` refuses to be installed and says so itself."""
+    around = [*place.before(12), place.line, *place.after(12)]
+    said = next((line for line in around if "The 'sklearn' PyPI package is deprecated" in line.plain), None)
+    if said is None:
+        return None
     why = "the distribution 'sklearn' is an empty shell that refuses to be installed; scikit-learn is meant"
     kind = FindingKind.RENAME_PYTHON_PACKAGE
-    return Need("python.renamed", kind, ("sklearn", "scikit-learn"), (place.line,), why, replaces="sklearn")
+    return Need("python.renamed", kind, ("sklearn", "scikit-learn"), (said,), why, replaces="sklearn")
 
 
 def _tensorflow_gpu(place: Place, _: Project) -> Verdict:
@@ -156,60 +164,15 @@ def _exact(requirement: Requirement) -> bool:
     return any(clause.operator in ("==", "===") for clause in requirement.specifier)
 
 
-_RULES: tuple[tuple[re.Pattern[str], Handler], ...] = (
-    (re.compile(r"use_2to3 is invalid"), _setuptools("58", "use_2to3")),
-    (
-        re.compile(r"AttributeError: (?:'build_ext' object has no attribute '|)cython_sources"),
-        _cython_sources,
-    ),
-    (
-        re.compile(
-            r"cannot import name '?Feature'? from '?setuptools|module '?setuptools'? has no attribute '?Feature"
-        ),
-        _setuptools("46", "setuptools.Feature"),
-    ),
-    (re.compile(r"AttributeError: install_layout(?:\.|$)"), _setuptools("66", "install_layout")),
-    (
-        re.compile(r"No module named 'setuptools\.command\.test'|cannot import name 'test' from 'setuptools"),
-        _setuptools("72", "setuptools.command.test"),
-    ),
-    (
-        re.compile(r"module 'pkgutil' has no attribute 'ImpImporter'"),
-        _too_old_for_python("3.12", "has no pkgutil.ImpImporter"),
-    ),
-    (re.compile(r"longintrepr\.h: No such file"), _too_old_for_python("3.11", "has no longintrepr.h")),
-    (
-        re.compile(
-            r"'(?:struct _frame|PyFrameObject)[^']*' has no member named|PyThreadState.*has no member named '(?:use_tracing|frame|exc_type|recursion_depth)'"
-        ),
-        _too_old_for_python("3.11", "hides its frames"),
-    ),
-    (
-        re.compile(
-            r"has no member named 'ob_digit'|'PyUnicode_(?:READY|AS_UNICODE|GET_SIZE|AsUnicode)' (?:undeclared|was not declared)|implicit declaration of function '?_?PyUnicode_(?:get_wstr_length|AS_UNICODE)|incomplete type .*PyFrameObject"
-        ),
-        _too_old_for_python("3.12", "has another inner form of numbers and texts"),
-    ),
-    (
-        re.compile(
-            r"too few arguments to function '?_?PyLong_AsByteArray|ForwardRef\._evaluate\(\) missing 1 required keyword-only argument: 'recursive_guard'|the configured Python interpreter version \(3\.13\) is newer than PyO3's maximum"
-        ),
-        _too_old_for_python("3.13", "has another inner interface"),
-    ),
-    (
-        re.compile(r"the configured Python interpreter version \(3\.14\) is newer than PyO3's maximum"),
-        _too_old_for_python("3.14", "has another inner interface"),
-    ),
-    (
-        re.compile(r"the configured Python interpreter version \(3\.12\) is newer than PyO3's maximum"),
-        _too_old_for_python("3.12", "has another inner interface"),
-    ),
-    (
-        re.compile(
-            r"'PyTypeObject' \{aka 'struct _typeobject'\} has no member named 'tp_print'|has no member named 'tp_print'"
-        ),
-        _too_old_for_python("3.9", "has no tp_print"),
-    ),
-    (re.compile(r"The 'sklearn' PyPI package is deprecated, use 'scikit-learn'"), _sklearn),
-    (re.compile(r"The \"tensorflow-gpu\" package has been removed"), _tensorflow_gpu),
-)
+def _handler(entry: dict[str, str]) -> Handler:
+    if entry["rule"] == "old_setup":
+        return _setuptools(entry["below"], entry["what"])
+    if entry["rule"] == "too_old_for_python":
+        return _too_old_for_python(entry["since"], entry["what"])
+    return {"cython3": _cython_sources, "sklearn": _sklearn, "tensorflow_gpu": _tensorflow_gpu}[entry["rule"]]
+
+
+@cache
+def _rules() -> tuple[tuple[re.Pattern[str], Handler], ...]:
+    entries = data_file("python_builds.json")["messages"]
+    return tuple((re.compile(entry["pattern"]), _handler(entry)) for entry in entries)

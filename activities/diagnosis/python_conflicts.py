@@ -24,7 +24,8 @@ _START = re.compile(
 _END = re.compile(r"ResolutionImpossible|these package versions have conflicting dependencies")
 _LOOK_BACK = 40
 _REQUESTED = re.compile(
-    r"^\s*The user requested (?:\(constraint\) )?(?P<name>[A-Za-z0-9][\w.-]*)(?:\[[^\]]*\])?\s*(?P<spec>[<>=!~].*)?$"
+    r"^\s*The user requested (?:\(constraint\) )?"
+    r"(?P<name>[A-Za-z0-9][\w.-]*)(?:\[[^\]]*\])?\s*(?P<spec>[<>=!~].*)?$"
 )
 _DEPENDS = re.compile(
     r"^\s*(?P<by>[A-Za-z0-9][\w.-]*)(?:\[[^\]]*\])? (?P<version>\d\S*) depends on "
@@ -59,7 +60,8 @@ def of_line(place: Place, _: Project) -> Verdict | None:
     if not _satisfiable(combined, needs):
         by = " and ".join(dict.fromkeys(one.by for one in needs))
         return Refusal(RULE, f"{by} need {pins[0].name} in releases that exclude each other", lines[-5:])
-    why = f"the manifest asks for {pins[0].name}{pins[0].spec}, but {needs[0].by} needs {pins[0].name}{combined}"
+    asked_for = f"{pins[0].name}{pins[0].spec}"
+    why = f"the manifest asks for {asked_for}, but {needs[0].by} needs {pins[0].name}{combined}"
     kind = FindingKind.CHANGE_PYTHON_VERSION_PIN
     return Need(RULE, kind, (pins[0].name,), lines[:5], why, str(combined))
 

@@ -29,7 +29,8 @@ from workflows.models.finding import FindingKind
 _LISTED = re.compile(r"\(from versions: ([^)]*)\)?")
 _IGNORED = re.compile(r"([\w.!+]+) Requires-Python ([<>=!~][^;]*)")
 _NETWORK = re.compile(
-    r"Retrying \(Retry\(|NewConnectionError|Could not fetch URL|Temporary failure in name resolution|SSLError|ProxyError"
+    r"Retrying \(Retry\(|NewConnectionError|Could not fetch URL|Temporary failure in name resolution"
+    r"|SSLError|ProxyError"
 )
 _PRIVATE = re.compile(r"Looking in (?:indexes: \S+, \S+|links: )")
 _UNKNOWN = "which does not exist, is private or cannot be told from a misspelt one"
@@ -75,15 +76,9 @@ def _no_such_name(
     """The index has nothing under this name, or nothing for this Python at all."""
     name, canonical = requirement.name, str(canonicalize_name(requirement.name))
     rule = "python.no_distribution"
-    table = data_file("python_renames.json")
-    foreign = table["foreign"].get(canonical)
-    if foreign or (is_standard(name, "") and not is_popular(name)) or _was_standard(name):
-        why = f"{name} is no package of the index: {foreign or 'it belongs to Python itself'}"
-        return Need(rule, FindingKind.REMOVE_PYTHON_PACKAGE, (name,), lines, why, replaces=name)
-    renamed = table["renamed"].get(canonical)
-    if renamed:
-        why = f"the index has no distribution {name}; what is meant is called {renamed}"
-        return Need(rule, FindingKind.RENAME_PYTHON_PACKAGE, (name, renamed), lines, why, replaces=name)
+    renamed = _no_package(name, canonical, lines)
+    if renamed is not None:
+        return renamed
     if wheels_only(name):
         return _no_wheel(requirement, lines, project)
     ignored = _ignored(around)
@@ -94,9 +89,23 @@ def _no_such_name(
         return Refusal(rule, reason, lines)
     meant = meant_by(name)
     if meant:
-        why = f"the index has no distribution {name}; it is one slip away from {meant}, which is downloaded a lot"
+        why = f"the index has no distribution {name}; one slip away is {meant}, which is downloaded a lot"
         return Need(rule, FindingKind.RENAME_PYTHON_PACKAGE, (name, meant), lines, why, replaces=name)
     return Refusal(rule, f"the requirements ask for {name}, {_UNKNOWN}", lines)
+
+
+def _no_package(name: str, canonical: str, lines: tuple[LogLine, ...]) -> Need | None:
+    """Names that are on record as none of the index: foreign, standard, or called otherwise there."""
+    rule, table = "python.no_distribution", data_file("python_renames.json")
+    foreign = table["foreign"].get(canonical)
+    if foreign or (is_standard(name, "") and not is_popular(name)) or _was_standard(name):
+        why = f"{name} is no package of the index: {foreign or 'it belongs to Python itself'}"
+        return Need(rule, FindingKind.REMOVE_PYTHON_PACKAGE, (name,), lines, why, replaces=name)
+    renamed = table["renamed"].get(canonical)
+    if renamed:
+        why = f"the index has no distribution {name}; what is meant is called {renamed}"
+        return Need(rule, FindingKind.RENAME_PYTHON_PACKAGE, (name, renamed), lines, why, replaces=name)
+    return None
 
 
 def _was_standard(name: str) -> bool:
@@ -185,7 +194,8 @@ def _no_such_version(
         return by_python
     release = nearest(bound.replace(".*", ""), listed) if bound else ""
     if not release:
-        reason = f"no release of {requirement.name} fits {requirement.specifier}; the index offers {', '.join(listed[-3:])}"
+        newest = ", ".join(listed[-3:])
+        reason = f"no release of {requirement.name} fits {requirement.specifier}; the index offers {newest}"
         return Refusal("python.no_release", reason, lines)
     pin = f"=={release}" if exact else f">={release}"
     why = f"{requirement} does not exist for this Python; {release} is the nearest release that does"

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from functools import cache
 
 from packaging.requirements import InvalidRequirement, Requirement
 
 from activities.diagnosis.log_lines import LogLine
+from activities.diagnosis.package_index import data_file
 from activities.diagnosis.project import Project
 from activities.diagnosis.python_base import other_python
 from activities.diagnosis.python_missing import no_release
@@ -27,16 +29,18 @@ from workflows.models.finding import FindingKind
 _LOOK_BACK = 60
 _COLLECTING = re.compile(r"^\s*(?:Collecting|Downloading/unpacking) (?P<what>[\w.-]+(?:\[[\w,.-]+\])?\S*)")
 _DOWNLOADED = re.compile(
-    r"(?:Downloading|Using cached) \S*?(?P<name>[A-Za-z0-9][\w.]*?)-(?P<version>\d[\w.!+]*?)(?:-(?:py|cp)\S*\.whl|\.tar|\.zip)"
+    r"(?:Downloading|Using cached) \S*?(?P<name>[A-Za-z0-9][\w.]*?)-(?P<version>\d[\w.!+]*?)"
+    r"(?:-(?:py|cp)\S*\.whl|\.tar|\.zip)"
 )
 _LOCAL = re.compile(r"^\s*(?:Obtaining|Processing|Collecting) (?:file:|/|\./|git\+|hg\+|https?://)")
+_PIP_COMMAND = re.compile(r"(?:python[\d.]* -m )?\bpip[\d.]* install\b")
 
 Handler = Callable[[re.Match[str], Place, Project], Verdict | None]
 
 
 def of_line(place: Place, project: Project) -> Verdict | None:
     """The verdict on one line of an installer, None where it says nothing on record."""
-    for pattern, handler in _RULES:
+    for pattern, handler in _rules():
         found = pattern.search(place.line.plain)
         verdict = handler(found, place, project) if found else None
         if verdict is not None:
@@ -58,7 +62,7 @@ def _other_python(found: re.Match[str], place: Place, project: Project) -> Verdi
         older = bool(newest) and number(newest) < number(running)
         return other_python("requires_python", newest, why, (line,), project) if older else None
     asked = _asked_for(name, place)
-    if not _is_local(name, place, project) and not (asked and _is_exact(asked)):
+    if not _is_local(place, project) and not (asked and _is_exact(asked)):
         pin = last_for(name, running) or before_this_series(_downloaded(name, place))
         if pin:
             reason = f"{why}; releases {pin} of it still run on Python {running}"
@@ -86,7 +90,7 @@ def _is_exact(requirement: Requirement) -> bool:
     return any(clause.operator in ("==", "===") for clause in requirement.specifier)
 
 
-def _is_local(name: str, place: Place, project: Project) -> bool:
+def _is_local(place: Place, project: Project) -> bool:
     """Whether it is the project itself or comes from a repository: then it has no version to pin."""
     before = list(reversed(place.before(_LOOK_BACK)))
     latest = next(
@@ -105,10 +109,21 @@ def _downloaded(name: str, place: Place) -> str:
     return ""
 
 
+def pip_command(project: Project) -> str:
+    """The way the Dockerfile itself installs: `pip3 install`, `python3 -m pip install`."""
+    facts = project.facts
+    for instruction in facts.instructions if facts else ():
+        found = _PIP_COMMAND.search(instruction.text) if instruction.keyword == "RUN" else None
+        if found:
+            return found[0]
+    return "pip install"
+
+
 def _externally_managed(_: re.Match[str], place: Place, project: Project) -> Verdict:
     """Debian 12 and later guard their own Python; in an image nothing else uses it."""
     why = "the distribution's Python refuses pip (externally managed); in an image nobody else uses it"
-    command = "pip install --break-system-packages"
+    pip = pip_command(project)
+    command = f"{pip} --break-system-packages"
     lines = (place.line,)
     return Need(
         "python.externally_managed",
@@ -117,15 +132,16 @@ def _externally_managed(_: re.Match[str], place: Place, project: Project) -> Ver
         lines,
         why,
         target=project.dockerfile_target(),
-        replaces="pip install",
+        replaces=pip,
     )
 
 
 def _distutils_installed(found: re.Match[str], place: Place, project: Project) -> Verdict:
     """pip cannot replace what the distribution installed without a list of files."""
     name = found["name"]
-    why = f"{name} comes with the system without a list of its files, so pip cannot replace it; it can install over it"
-    command = f"pip install --ignore-installed {name}"
+    why = f"{name} comes with the system without a list of its files: pip cannot replace it, only cover it"
+    pip = pip_command(project)
+    command = f"{pip} --ignore-installed {name}"
     return Need(
         "python.distutils_installed",
         FindingKind.EDIT_RUN_COMMAND,
@@ -133,12 +149,21 @@ def _distutils_installed(found: re.Match[str], place: Place, project: Project) -
         (place.line,),
         why,
         target=project.dockerfile_target(),
-        replaces="pip install",
+        replaces=pip,
     )
 
 
+def _private_repository(_: re.Match[str], place: Place, __: Project) -> Verdict | None:
+    """git asks for a password that a build does not have."""
+    before = place.before(_LOOK_BACK)
+    if not any(re.search(r"\bCollecting |Cloning |pip", line.plain) for line in before):
+        return None
+    reason = "a requirement comes from a repository that is private or gone; the build has no access to it"
+    return Refusal("python.private_repository", reason, (place.line,))
+
+
 def _duplicate(found: re.Match[str], place: Place, _: Project) -> Verdict:
-    reason = f"{found['name']} is required twice with different versions; which one is meant is for the operator to say"
+    reason = f"{found['name']} is required twice with different versions; nothing says which is meant"
     return Refusal("python.required_twice", reason, (place.line,))
 
 
@@ -189,79 +214,22 @@ def _proof(place: Place) -> tuple[LogLine, ...]:
     return (place.line,)
 
 
-_QUOTE = r"['\"‘’`]?"
-_NAME = rf"{_QUOTE}(?P<name>[A-Za-z0-9][\w.-]*(?:\[[\w,.-]+\])?){_QUOTE}"
-_RULES: tuple[tuple[re.Pattern[str], Handler], ...] = (
-    (
-        re.compile(
-            rf"Package {_NAME} requires a different Python: (?P<running>[\d.]+)\S* not in {_QUOTE}(?P<requires>[^'\"]+){_QUOTE}"
-        ),
-        _other_python,
-    ),
-    (
-        re.compile(
-            rf"{_NAME} requires Python {_QUOTE}(?P<requires>[<>=!~][^'\"]*?){_QUOTE} but the running Python is (?P<running>[\d.]+)"
-        ),
-        _other_python,
-    ),
-    (
-        re.compile(
-            r"Python version \(?(?P<running>\d[\d.]*)\)? does not satisfy Python(?P<requires>[<>=!~][\d.,<>=!~* ]+?) and (?P<name>[\w.-]+)"
-        ),
-        _other_python,
-    ),
-    (
-        re.compile(
-            rf"{_NAME}[=@v ]*[\d.]* (?:needs|requires) (?:a )?Python (?:version )?(?P<requires>>=? ?[\d.]+)"
-        ),
-        _other_python,
-    ),
-    (re.compile(r"No matching distribution found for (?P<what>\S+(?: ?[<>=!~]=? ?\S+)*)"), _no_release),
-    (re.compile(r"[Bb]ecause (?P<what>[\w.-]+) was not found in the package registry"), _no_release),
-    (
-        re.compile(
-            r"[Bb]ecause there (?:is|are) no versions? of (?P<what>[\w.-]+(?:\[[\w,]+\])?[<>=!~]=?[\w.]+)"
-        ),
-        _no_release,
-    ),
-    (
-        re.compile(r"error: externally-managed-environment|This environment is externally managed"),
-        _externally_managed,
-    ),
-    (
-        re.compile(
-            rf"Cannot uninstall {_QUOTE}(?P<name>[\w.-]+?)(?: [\d.]+)?{_QUOTE}[.,] (?:It is a distutils installed project|RECORD file not found)|error: uninstall-distutils-installed-package.*?(?P<x>$^)"
-        ),
-        _distutils_installed,
-    ),
-    (re.compile(r"Double requirement given: (?P<name>[\w.-]+)"), _duplicate),
-    (re.compile(r"Invalid requirement: ['\"]?(?P<what>[^'\"\n]{1,80})"), _invalid_operator),
-    (
-        re.compile(
-            r"No such file or directory: '(?P<path>/(?:tmp/build|home/conda|croot|opt/concourse|System|private|Users|C:|D:|home/\w+)/[^']+)'"
-        ),
-        _absent_build_file,
-    ),
-    (
-        re.compile(r"THESE PACKAGES DO NOT MATCH THE HASHES|Hashes are required in --require-hashes mode"),
-        _hashes,
-    ),
-    (
-        re.compile(
-            r"VersionConflict: \((?P<name>[\w.-]+) (?P<has>[\w.+]+) \([^)]*\), Requirement\.parse\(['\"](?P<wanted>[^'\"]+)['\"]\)(?:, \{['\"](?P<by>[\w.-]+))?"
-        ),
-        _version_conflict,
-    ),
-    (
-        re.compile(
-            r"error: (?P<name>[\w.-]+) (?P<has>[\w.]+) is installed but (?P<wanted>[\w.-]+[<>=!~][\w.,<>=!~*]+) is required by \{['\"](?P<by>[\w.-]+)"
-        ),
-        _version_conflict,
-    ),
-    (
-        re.compile(
-            r"^(?P<by>[\w.-]+ [\w.]+) has requirement (?P<wanted>[\w.-]+\S*(?:, ?[<>=!~]\S+)*), but you (?:'ll )?have (?P<has>[\w.-]+ [\w.]+?)\.?$"
-        ),
-        _pip_check,
-    ),
-)
+_HANDLERS: dict[str, Handler] = {
+    "other_python": _other_python,
+    "no_release": _no_release,
+    "externally_managed": _externally_managed,
+    "distutils_installed": _distutils_installed,
+    "private_repository": _private_repository,
+    "duplicate": _duplicate,
+    "invalid_operator": _invalid_operator,
+    "absent_build_file": _absent_build_file,
+    "hashes": _hashes,
+    "version_conflict": _version_conflict,
+    "pip_check": _pip_check,
+}
+
+
+@cache
+def _rules() -> tuple[tuple[re.Pattern[str], Handler], ...]:
+    entries = data_file("python_installers.json")["messages"]
+    return tuple((re.compile(entry["pattern"]), _HANDLERS[entry["id"]]) for entry in entries)

@@ -56,7 +56,7 @@ def newest_python(requires: str) -> str:
 
 
 def last_for(distribution: str, python: str) -> str:
-    """`<5.0`: the releases of `distribution` that still run on `python`; '' where all do or none is on record."""
+    """`<5`: the releases of `distribution` that still run on `python`; '' where that is not on record."""
     steps: dict[str, str] = data_file("python_requires.json")["requires"].get(
         canonicalize_name(distribution), {}
     )
@@ -77,7 +77,7 @@ def python_for(distribution: str, release: str) -> str:
 
 
 def newest_python_with_wheels(distribution: str, release: str) -> str:
-    """For distributions without sources: the newest Python that `release` was built for; '' where not on record."""
+    """Of a distribution without sources: the newest Python that `release` was built for; '' where unknown."""
     ranges: list[list[str]] = data_file("python_wheels.json")["newest_python"].get(
         canonicalize_name(distribution), []
     )
@@ -89,7 +89,7 @@ def newest_python_with_wheels(distribution: str, release: str) -> str:
 
 
 def newest_python_of_all(distribution: str) -> str:
-    """For distributions without sources: the newest Python that any release was built for; '' where unknown."""
+    """Of a distribution without sources: the newest Python of any release; '' where unknown."""
     ranges = data_file("python_wheels.json")["newest_python"].get(canonicalize_name(distribution), [])
     return max((str(row[2]) for row in ranges), key=number, default="")
 
@@ -124,7 +124,7 @@ def before_this_series(release: str) -> str:
 
 
 def nearest(wanted: str, listed: list[str]) -> str:
-    """Of the releases that exist the one to take for one that does not: same series first, then the newest below."""
+    """The existing release to take for one that does not exist: same series first, then the newest below."""
     target = version_of(wanted)
     versions = sorted(v for text in listed if (v := version_of(text)) and not v.is_prerelease)
     if target is None or not versions:

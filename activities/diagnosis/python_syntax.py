@@ -25,7 +25,8 @@ _NEWER = (
     (re.compile(r"\basync def\b|\bawait\b|\basync with\b|\byield from\b"), "3.5", "async code"),
     (
         re.compile(
-            r"\braise \w+.* from \w+|\*, ?\w+|\bnonlocal\b|-> [\w.\[\]'\"]+:|def \w+\(.*\w+: ?\w+|\b\w+: ?(?:str|int|bool|float|dict|list|Optional|Any)\b"
+            r"\braise \w+.* from \w+|\*, ?\w+|\bnonlocal\b|-> [\w.\[\]'\"]+:|def \w+\(.*\w+: ?\w+"
+            r"|\b\w+: ?(?:str|int|bool|float|dict|list|Optional|Any)\b"
         ),
         "3.5",
         "Python 3 syntax",
@@ -34,7 +35,8 @@ _NEWER = (
 )
 """What a source line shows, the first Python that can read it; tried in order."""
 _OLDER = re.compile(
-    r"Missing parentheses in call to|^\s*print (?:['\"]|\w)|^\s*except \w+, \w+:|^\s*raise \w+, |\b0\d+\b|\bexec \w"
+    r"Missing parentheses in call to|^\s*print (?:['\"]|\w)|^\s*except \w+, \w+:|^\s*raise \w+, "
+    r"|\b0\d+\b|\bexec \w"
 )
 _ASYNC_NAME = re.compile(r"\basync\b(?! def| with| for)")
 _ASYNC_FIXED = {
@@ -83,7 +85,7 @@ def foreign_syntax(chain: Chain, project: Project) -> Verdict | None:
         and "async" in frame.code
         and (not running or number(running) >= (3, 7))
     ):
-        return _keyword(name, running, lines, project)
+        return _keyword(name, lines, project)
     return _too_new(name, running, frame, lines, project)
 
 
@@ -107,7 +109,7 @@ def _too_new(
     return other_python("foreign_syntax", needs, why, lines, project)
 
 
-def _keyword(name: str, running: str, lines: tuple[LogLine, ...], project: Project) -> Verdict:
+def _keyword(name: str, lines: tuple[LogLine, ...], project: Project) -> Verdict:
     """`async` became a keyword with Python 3.7, and old releases use it as a name."""
     fixed = _ASYNC_FIXED.get(name.lower(), "")
     why = f"the installed release of {name} uses 'async' as a name, which Python 3.7 made a keyword"
@@ -130,7 +132,8 @@ def _fetched(name: str, project: Project) -> str:
     """The release that the log says was fetched or installed, '' where it does not say."""
     spelled = re.escape(name).replace(r"\-", "[-_.]")
     pattern = re.compile(
-        rf"(?:Downloading|Using cached|Successfully installed) (?:.*?[ /])?{spelled}-(\d[\w.!+]*?)(?:\.tar|\.zip|-(?:py|cp)|\s|$)",
+        rf"(?:Downloading|Using cached|Successfully installed) (?:.*?[ /])?{spelled}"
+        r"-(\d[\w.!+]*?)(?:\.tar|\.zip|-(?:py|cp)|\s|$)",
         re.IGNORECASE,
     )
     for source in project.evidence.sources:

@@ -10,7 +10,10 @@ from packaging.requirements import Requirement
 
 from activities.manifests import pyproject, requirements
 
-_REQUIREMENTS = re.compile(r"^(?:.*requirements.*|constraints.*)\.txt$", re.IGNORECASE)
+_REQUIREMENTS = re.compile(
+    r"^(?:.*requirements.*|constraints.*|(?:pip[-_]?)?reqs?(?:[-_.]\w+)*|(?:\w+[-_])?deps|dependencies)\.txt$",
+    re.IGNORECASE,
+)
 
 
 class ManifestEditor(Protocol):

@@ -1,4 +1,4 @@
-"""One requirement as text (`uvicorn[standard] >= 0.30 ; python_version > "3.7"`), changed and spelled as before."""
+"""One requirement as text (`uvicorn[standard] >= 0.30`), changed and otherwise spelled as before."""
 
 from __future__ import annotations
 

@@ -153,7 +153,8 @@ def _write(file: str, key: str, content: object, about: str) -> None:
     )
     text = json.dumps({"about": provenance, key: content}, indent=0, ensure_ascii=True)
     (DATA / file).write_text(text + "\n", encoding="utf-8")
-    print(f"{file}: {len(content) if isinstance(content, list | dict) else 0} entries, {len(text)} bytes")
+    size = len(content) if isinstance(content, list | dict) else 0
+    sys.stdout.write(f"{file}: {size} entries, {len(text)} bytes\n")
 
 
 def _fetch(requirement: str, folder: Path) -> Path:
@@ -162,7 +163,7 @@ def _fetch(requirement: str, folder: Path) -> Path:
     pattern = f"{name}-{version}-*.whl"
     if not list(folder.glob(pattern)):
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
-        subprocess.run([*command, "--dest", str(folder), requirement], check=True)
+        subprocess.run([*command, "--dest", str(folder), requirement], check=True)  # noqa: S603 - names from above
     return next(folder.glob(pattern))
 
 
