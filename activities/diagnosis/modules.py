@@ -18,11 +18,9 @@ from activities.diagnosis.python_base import other_python
 from activities.diagnosis.python_renamed import newer_standard_module, removed_submodule
 from activities.diagnosis.tracebacks import Frame
 from activities.diagnosis.verdicts import Need, Refusal, Verdict
-from activities.manifests.python_edits import BUILD_FIRST
 from workflows.models.finding import FindingKind
 
 RULE = "python.module_not_found"
-_BUILD_FILE = re.compile(r"/pip-(?:install|build|req-build)-[\w-]+/")
 _PARTS = {
     "distutils": ("python3-distutils", ""),
     "tkinter": ("python3-tk", "python3-tkinter"),
@@ -119,9 +117,7 @@ def _add(
     why += f" in releases {distribution.specifier}" if distribution.specifier else ""
     files = tuple(frame.file for frame in frames if frame.is_app)
     names = (distribution.name,)
-    building = any(_BUILD_FILE.search(frame.file) for frame in frames)
-    rule = BUILD_FIRST if building else RULE
-    return Need(rule, FindingKind.ADD_PYTHON_PACKAGE, names, lines, why, distribution.specifier, files=files)
+    return Need(RULE, FindingKind.ADD_PYTHON_PACKAGE, names, lines, why, distribution.specifier, files=files)
 
 
 def _split_off(module: str, lines: tuple[LogLine, ...], project: Project) -> Verdict | None:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from functools import partial
 
-from activities.diagnosis import python_builds, python_conflicts, python_messages, python_pip
+from activities.diagnosis import python_builds, python_conflicts, python_messages, python_pip, python_setup
 from activities.diagnosis.declines import decline_chain
 from activities.diagnosis.evidence import Phase
 from activities.diagnosis.libraries import known_message, shared_object
@@ -41,7 +41,7 @@ def _of_chain(chain: Chain, place: Place, project: Project) -> Verdict:
     built = python_builds.of_text(final.text, place, project)
     if built is not None:
         return built
-    pair = _of_releases(chain, project)
+    pair = python_pip.of_text(final.text, place, project) or _of_releases(chain, project)
     if pair is not None:
         return pair
     message = known_message(final.text, (final.log,), project, phase)
@@ -50,7 +50,7 @@ def _of_chain(chain: Chain, place: Place, project: Project) -> Verdict:
         return root if isinstance(root, Need) else message
     root = _missing_in(chain, project, phase)
     if root is not None:
-        return root
+        return python_setup.in_build(root, place)
     return decline_chain(chain, phase)
 
 
@@ -100,10 +100,11 @@ def of_line(place: Place, project: Project) -> Verdict | None:
     """The verdict on one line outside tracebacks."""
     line = place.line
     module = _module_in(line.plain)
-    if module:
-        return missing_module(module, line, (), project)
+    built = python_builds.of_line(place, project)
+    if module and built is None:
+        return python_setup.in_build(missing_module(module, line, (), project), place)
     return (
-        python_builds.of_line(place, project)
+        built
         or python_conflicts.of_line(place, project)
         or python_pip.of_line(place, project)
         or python_messages.known_pair(line.plain, (line,), (), project)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cache
 
 from packaging.requirements import InvalidRequirement, Requirement
 
+from activities.diagnosis import python_pip
 from activities.diagnosis.evidence import Phase
 from activities.diagnosis.log_lines import LogLine
 from activities.diagnosis.package_index import data_file
@@ -28,6 +29,8 @@ _BUILDING = re.compile(
     r"|error in (?P<command>[\w.-]+) setup command|ERROR: Failed to build '(?P<quoted>[\w.-]+)'"
 )
 _FETCHED = r"(?:Downloading|Using cached) \S*?{name}-(\d[\w.!+]*?)(?:\.tar|\.zip|-(?:py|cp))"
+
+_ISOLATED = re.compile(r"/pip-build-env-|Getting requirements to build wheel did not|pyproject_hooks")
 
 Handler = Callable[[Place, Project], Verdict | None]
 
@@ -103,6 +106,32 @@ def _too_old_for_python(since: str, what: str) -> Handler:
     return handler
 
 
+def _needs_python(pattern: re.Pattern[str]) -> Handler:
+    """A setup script that looks at the Python it runs on and gives up."""
+
+    def handler(place: Place, project: Project) -> Verdict | None:
+        found = pattern.search(place.line.plain)
+        name = _built(place)[0] if found else ""
+        requires = found["requires"].replace(" ", "") if found else ""
+        requires = requires if requires.startswith(">") else f">={requires}"
+        return python_pip.needs_python(name, requires, "", place, project) if name else None
+
+    return handler
+
+
+def _distutils_in_build(place: Place, project: Project) -> Verdict | None:
+    """Old tools that an old release asks for itself, in the room of its own that pip builds it in."""
+    near = [*place.before(60), *place.after(20)]
+    if not is_isolated(near):
+        return None
+    return _too_old_for_python("3.12", "has no distutils")(place, project)
+
+
+def is_isolated(lines: Iterable[LogLine]) -> bool:
+    """Whether pip builds in an environment of its own, where what the image has installed does not count."""
+    return any(_ISOLATED.search(line.plain) for line in lines)
+
+
 def _sklearn(place: Place, _: Project) -> Verdict | None:
     """The index's `sklearn` refuses to be installed and says so itself."""
     around = [*place.before(12), place.line, *place.after(12)]
@@ -167,6 +196,10 @@ def _exact(requirement: Requirement) -> bool:
 def _handler(entry: dict[str, str]) -> Handler:
     if entry["rule"] == "old_setup":
         return _setuptools(entry["below"], entry["what"])
+    if entry["rule"] == "needs_python":
+        return _needs_python(re.compile(entry["pattern"]))
+    if entry["rule"] == "distutils_in_build":
+        return _distutils_in_build
     if entry["rule"] == "too_old_for_python":
         return _too_old_for_python(entry["since"], entry["what"])
     return {"cython3": _cython_sources, "sklearn": _sklearn, "tensorflow_gpu": _tensorflow_gpu}[entry["rule"]]

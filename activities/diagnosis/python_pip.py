@@ -40,8 +40,13 @@ Handler = Callable[[re.Match[str], Place, Project], Verdict | None]
 
 def of_line(place: Place, project: Project) -> Verdict | None:
     """The verdict on one line of an installer, None where it says nothing on record."""
+    return of_text(place.line.plain, place, project)
+
+
+def of_text(text: str, place: Place, project: Project) -> Verdict | None:
+    """The same for the text of an error that ends at `place`."""
     for pattern, handler in _rules():
-        found = pattern.search(place.line.plain)
+        found = pattern.search(text)
         verdict = handler(found, place, project) if found else None
         if verdict is not None:
             return verdict
@@ -50,8 +55,13 @@ def of_line(place: Place, project: Project) -> Verdict | None:
 
 def _other_python(found: re.Match[str], place: Place, project: Project) -> Verdict | None:
     """`Package 'x' requires a different Python: 3.5.9 not in '>=3.6'` in all its spellings."""
-    name, requires = found["name"].split("[")[0], found["requires"]
-    running = short(found.groupdict().get("running") or "") or project.python_version
+    running = short(found.groupdict().get("running") or "")
+    return needs_python(found["name"].split("[")[0], found["requires"], running, place, project)
+
+
+def needs_python(name: str, requires: str, running: str, place: Place, project: Project) -> Verdict | None:
+    """The verdict on a distribution that refuses this Python: another release of it, or another Python."""
+    running = running or project.python_version
     line = place.line
     wanted = oldest_python(requires)
     if not wanted or not running:
@@ -61,17 +71,32 @@ def _other_python(found: re.Match[str], place: Place, project: Project) -> Verdi
         newest = newest_python(requires)
         older = bool(newest) and number(newest) < number(running)
         return other_python("requires_python", newest, why, (line,), project) if older else None
-    asked = _asked_for(name, place)
-    if not _is_local(place, project) and not (asked and _is_exact(asked)):
-        pin = last_for(name, running) or before_this_series(_downloaded(name, place))
-        if pin:
-            reason = f"{why}; releases {pin} of it still run on Python {running}"
-            kind = FindingKind.CHANGE_PYTHON_VERSION_PIN
-            return Need("python.requires_python", kind, (name,), (line,), reason, pin)
+    pin = _older_release(name, running, place, project)
+    if pin:
+        reason = f"{why}; releases {pin} of it still run on Python {running}"
+        kind = FindingKind.CHANGE_PYTHON_VERSION_PIN
+        return Need("python.requires_python", kind, (name,), (line,), reason, pin)
     if number(running) < (3, 0):
         reason = f"{why}; the application would have to move from Python 2 to 3"
         return Refusal("python.requires_python", reason, (line,))
     return other_python("requires_python", wanted, why, (line,), project)
+
+
+def _older_release(name: str, running: str, place: Place, project: Project) -> str:
+    """Releases that still run on this Python, where the manifest leaves the choice; '' elsewhere."""
+    asked = _asked_for(name, place)
+    if _is_local(place, project) or (asked is not None and _is_exact(asked)):
+        return ""
+    return last_for(name, running) or before_this_series(_downloaded(name, place))
+
+
+def _venv(_: re.Match[str], place: Place, project: Project) -> Verdict | None:
+    """Debian keeps what `python3 -m venv` needs in a package of its own."""
+    if project.package_manager not in ("apt", ""):
+        return None
+    why = "python3 -m venv needs ensurepip, which Debian keeps in its package python3-venv"
+    kind = FindingKind.ADD_SYSTEM_PACKAGE
+    return Need("build.python_venv", kind, ("python3-venv",), (place.line,), why)
 
 
 def _asked_for(name: str, place: Place) -> Requirement | None:
@@ -226,6 +251,7 @@ _HANDLERS: dict[str, Handler] = {
     "hashes": _hashes,
     "version_conflict": _version_conflict,
     "pip_check": _pip_check,
+    "venv": _venv,
 }
 
 

@@ -51,6 +51,8 @@ def renamed_name(raised: Raised, project: Project) -> Verdict | None:
 def removed_submodule(module: str, frames: Sequence[Frame], log: LogLine, project: Project) -> Verdict | None:
     """The verdict on a module that a library dropped or does not have yet, None where none is on record."""
     parts = module.split(".")
+    if module.endswith("six.moves") and len(parts) > 2:
+        return _vendored_six(parts[0], module, frames, log, project)
     table: dict[str, list[str]] = data_file("python_renamed_names.json")["modules"]
     for size in range(len(parts), 1, -1):
         found = table.get(".".join(parts[:size]))
@@ -58,6 +60,24 @@ def removed_submodule(module: str, frames: Sequence[Frame], log: LogLine, projec
             entry: dict[str, object] = {"newest_python": found[1] if len(found) > 1 else ""}
             return _pin(found[0], module, entry, frames, (log,), project)
     return None
+
+
+def _vendored_six(
+    top: str, module: str, frames: Sequence[Frame], log: LogLine, project: Project
+) -> Verdict | None:
+    """A copy of six that is older than Python 3.12, which ended the way it makes its modules."""
+    running = project.python_version
+    if not running or number(running) < (3, 12):
+        return None
+    fixed = {"kafka": "kafka-python>=2.1", "urllib3": "urllib3>=1.26.15", "botocore": "botocore>=1.31"}
+    fixed |= {"pip": "pip>=23.1.2", "requests": "requests>=2.29", "boto": "boto3"}
+    why = f"{module!r} is a copy of six that does not work on Python {running}"
+    if top in fixed and ">" in fixed[top]:
+        wanted = Requirement(fixed[top])
+        kind = FindingKind.CHANGE_PYTHON_VERSION_PIN
+        lines = (log, *((frames[-1].log,) if frames else ()))
+        return Need(RULE, kind, (wanted.name,), lines, f"{why}; {wanted} does", str(wanted.specifier))
+    return other_python("vendored_six", "3.11", why, (log,), project)
 
 
 def newer_standard_module(module: str, log: LogLine, project: Project) -> Verdict | None:
