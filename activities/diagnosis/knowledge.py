@@ -12,7 +12,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from stdlib_list import long_versions, short_versions, stdlib_list
 
-from activities.diagnosis.package_index import indexed_import, is_popular
+from activities.diagnosis.package_index import indexed_import, is_famous, is_popular
 
 _T64_RELEASES = frozenset({"trixie", "forky", "sid", "noble", "oracular", "plucky", "questing"})
 _RELEASES = (
@@ -73,6 +73,15 @@ def known_distribution(name: str) -> Distribution | None:
     """The distribution called `name`, or providing an import of that name; None where not on record."""
     written = _distributions().get(canonicalize_name(name))
     return written or (Distribution(name) if is_popular(name) else distribution_of(name))
+
+
+def is_trusted(distribution: Distribution) -> bool:
+    """Whether an import alone, without an error that proves the need, is reason enough to install it.
+
+    So for what is on record by hand and for what nobody could mean anything else by; the long tail of the
+    index is too full of names that are also somebody's own modules.
+    """
+    return canonicalize_name(distribution.name) in _distributions() or is_famous(distribution.name)
 
 
 def brought_along_by(distributions: set[str]) -> set[str]:

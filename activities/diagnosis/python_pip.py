@@ -9,7 +9,7 @@ from functools import cache
 from packaging.requirements import InvalidRequirement, Requirement
 
 from activities.diagnosis.log_lines import LogLine
-from activities.diagnosis.package_index import data_file
+from activities.diagnosis.package_index import data_file, is_popular
 from activities.diagnosis.project import Project
 from activities.diagnosis.python_base import other_python
 from activities.diagnosis.python_missing import no_release
@@ -71,7 +71,7 @@ def needs_python(name: str, requires: str, running: str, place: Place, project: 
         newest = newest_python(requires)
         older = bool(newest) and number(newest) < number(running)
         return other_python("requires_python", newest, why, (line,), project) if older else None
-    pin = _older_release(name, running, place, project)
+    pin = _older_release(name, running, place)
     if pin:
         reason = f"{why}; releases {pin} of it still run on Python {running}"
         kind = FindingKind.CHANGE_PYTHON_VERSION_PIN
@@ -82,10 +82,10 @@ def needs_python(name: str, requires: str, running: str, place: Place, project: 
     return other_python("requires_python", wanted, why, (line,), project)
 
 
-def _older_release(name: str, running: str, place: Place, project: Project) -> str:
+def _older_release(name: str, running: str, place: Place) -> str:
     """Releases that still run on this Python, where the manifest leaves the choice; '' elsewhere."""
     asked = _asked_for(name, place)
-    if _is_local(place, project) or (asked is not None and _is_exact(asked)):
+    if _is_local(name, place) or (asked is not None and _is_exact(asked)):
         return ""
     return last_for(name, running) or before_this_series(_downloaded(name, place))
 
@@ -115,13 +115,13 @@ def _is_exact(requirement: Requirement) -> bool:
     return any(clause.operator in ("==", "===") for clause in requirement.specifier)
 
 
-def _is_local(place: Place, project: Project) -> bool:
+def _is_local(name: str, place: Place) -> bool:
     """Whether it is the project itself or comes from a repository: then it has no version to pin."""
     before = list(reversed(place.before(_LOOK_BACK)))
     latest = next(
         (line.plain for line in before if _COLLECTING.match(line.plain) or _LOCAL.match(line.plain)), ""
     )
-    return bool(_LOCAL.match(latest)) or (not latest and not project.manifests.declared)
+    return bool(_LOCAL.match(latest)) or (not latest and not is_popular(name))
 
 
 def _downloaded(name: str, place: Place) -> str:
