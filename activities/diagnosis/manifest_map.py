@@ -16,6 +16,9 @@ from activities.manifests.installers import PipInstall
 
 _DEVELOPMENT = re.compile(r"(?:^|[-_./])(?:dev|test|tests|lint|docs?|ci|local)(?:$|[-_./])", re.IGNORECASE)
 
+_PROJECT_FILES = ("pyproject.toml", "setup.cfg", "setup.py")
+"""Where `pip install .` finds what the project needs, the one that decides first."""
+
 
 @dataclass(frozen=True)
 class Manifests:
@@ -102,17 +105,25 @@ def _files_of(context: Path, facts: DockerfileFacts, site: Installed) -> tuple[l
     """(files in the context, paths that could not be followed) of one pip install."""
     if not isinstance(site.what, PipInstall):
         return [], []
-    wanted = list(site.what.requirements)
+    wanted = [[path] for path in site.what.requirements]
     for project in site.what.projects:
         folder = project.split("[", 1)[0]
-        plain = not re.search(r"\.(?:whl|zip|tar\.gz|tgz)$", folder)
-        wanted += [posixpath.join(folder, "pyproject.toml")] if plain else []
+        if not re.search(r"\.(?:whl|zip|tar\.gz|tgz)$", folder):
+            wanted.append([posixpath.join(folder, name) for name in _PROJECT_FILES])
     found: list[str] = []
     lost: list[str] = []
-    for path in wanted:
-        source = _source_of(context, facts, site, path)
-        (found if source else lost).append(source or path)
+    for paths in wanted:
+        sources = [source for path in paths if (source := _source_of(context, facts, site, path))]
+        speaking = [source for source in sources if _speaks(context, source)] or sources
+        (found if speaking else lost).append(speaking[0] if speaking else paths[0])
     return found, lost
+
+
+def _speaks(context: Path, path: str) -> bool:
+    """Whether a project file says what the project needs; a pyproject.toml may only name the build tool."""
+    if not path.endswith("pyproject.toml"):
+        return True
+    return bool(re.search(r"^\[(?:project|tool\.poetry)", read_text(context / path) or "", re.MULTILINE))
 
 
 def _source_of(context: Path, facts: DockerfileFacts, site: Installed, path: str) -> str | None:

@@ -21,6 +21,9 @@ _INSTALLED = re.compile(
     r"Successfully installed (.+)$|Requirement already satisfied: ([\w.-]+)", re.MULTILINE
 )
 
+_PYTHON_2 = re.compile(r"ImportError: No module named [\w.]+\s*$")
+"""Python 2 names the module without quotes; what Debian has for it is called otherwise, where it is left."""
+
 
 def python_answer(need: Need, quotes: Quotes, project: Project) -> Diagnosis:
     """Add a distribution where the image takes its packages from; all that the scan finds comes along."""
@@ -78,6 +81,8 @@ def _system_package(need: Need, project: Project) -> str:
     if not any(re.match(r"python3?(?:\.\d+)?$|python3-|py3-", name) for name in installed):
         return ""
     name = canonical(need.names[0])
+    if project.python_version.startswith("2") or _PYTHON_2.search(need.lines[0].plain):
+        return ""
     if project.package_manager == "apk":
         return f"py3-{name}" if debian_package(name) else ""
     return debian_package(name) if project.package_manager == "apt" else ""

@@ -15,6 +15,8 @@ from activities.manifests.names import canonical
 from workflows.models.finding import FindingKind
 
 _FROM_FILE = re.compile(r"\(from (?:[^()]*->)?-[rc] ([^\s()]+) \(line \d+\)")
+_TOOLS = frozenset({"pip", "setuptools", "wheel"})
+"""What installs the rest: a manifest is read too late for these."""
 _CHANGES_ONLY = frozenset({FindingKind.RENAME_PYTHON_PACKAGE, FindingKind.REMOVE_PYTHON_PACKAGE})
 """Kinds that need the name in a manifest; a pin or an extra may come as a new line."""
 
@@ -23,7 +25,8 @@ def change_answer(need: Need, quotes: Quotes, project: Project) -> Diagnosis:
     """One change of one requirement, in the file that declares it."""
     name = re.split(r"[\[<>=!~ ]", need.replaces or need.names[0], maxsplit=1)[0]
     declaring = holder(name, project)
-    target = need.target or declaring or _said_by_log(need, project) or _usual(project)
+    tool = project.dockerfile_target() if name in _TOOLS and project.facts is not None else ""
+    target = need.target or declaring or tool or _said_by_log(need, project) or _usual(project)
     if not target:
         return declined(need.rule, f"{need.reason}; but {project.manifests.refusal}", quotes)
     seen = project.manifests.complete and bool(project.manifests.files)

@@ -153,6 +153,8 @@ def _for_other_python(
     fitting = [python for release, python in ignored.items() if requirement.specifier.contains(release)]
     oldest = min((p for p in map(oldest_python, fitting) if p), key=number, default="")
     running = project.python_version
+    bound = next((c.version for c in requirement.specifier if c.operator in ("==", ">=", "~=", ">")), "")
+    oldest = oldest or python_for(name, bound)
     if oldest and (not running or number(oldest) > number(running)):
         why = f"every release of {name} that is asked for needs Python {oldest} or newer"
         return other_python("no_release", oldest, why, lines, project)

@@ -82,6 +82,20 @@ def needs_python(name: str, requires: str, running: str, place: Place, project: 
     return other_python("requires_python", wanted, why, (line,), project)
 
 
+def _project_python(found: re.Match[str], place: Place, project: Project) -> Verdict | None:
+    """The project itself says which Python it wants: `^3.8` to Poetry, `>=3.10` to uv."""
+    requires = re.sub(
+        r"\^(\d)\.(\d+)[\d.]*", lambda m: f">={m[1]}.{m[2]},<{int(m[1]) + 1}", found["requires"]
+    )
+    wanted, running = oldest_python(requires), found["running"]
+    if wanted and number(wanted) < number(running):
+        wanted = newest_python(requires)
+    if not wanted or number(wanted) == number(running):
+        return None
+    why = f"the project wants Python {found['requires']}, and the image has {running}"
+    return other_python("project_python", wanted, why, (place.line,), project)
+
+
 def _older_release(name: str, running: str, place: Place) -> str:
     """Releases that still run on this Python, where the manifest leaves the choice; '' elsewhere."""
     asked = _asked_for(name, place)
@@ -252,6 +266,7 @@ _HANDLERS: dict[str, Handler] = {
     "version_conflict": _version_conflict,
     "pip_check": _pip_check,
     "venv": _venv,
+    "project_python": _project_python,
 }
 
 

@@ -30,6 +30,7 @@ _ERROR_WORDS = (
     "fail", "is not in", "updates to", "specified", "recent version", "supports platforms",
     "main manifest", "inconsistent", "unstable", "nightly", "newer", "option", "wrong version", "notfound",
     "gemfile changed", "must use",
+    "not allowed", "not supported",
 )  # fmt: skip
 """In lower case; a line with none of these is no error. Plain words: as a pattern ten times slower."""
 _MAX_ERROR_LINES = 3000

@@ -7,7 +7,13 @@ from types import ModuleType
 
 from packaging.requirements import Requirement
 
-from activities.manifests import dockerfile, dockerfile_pip, pyproject_changes, requirements_changes
+from activities.manifests import (
+    dockerfile,
+    dockerfile_pip,
+    pyproject_changes,
+    requirements_changes,
+    setup_cfg,
+)
 from activities.manifests.editors import ManifestEditor, editor_for, is_dockerfile
 from activities.manifests.errors import ManifestError
 from activities.manifests.names import canonical, clauses
@@ -114,6 +120,8 @@ def _changes(finding: Finding) -> tuple[ModuleType | None, ManifestEditor | None
     if editor is None:
         _only_dockerfiles(finding)
         return None, None
+    if target.endswith("setup.cfg"):
+        return setup_cfg, editor
     return (pyproject_changes if target.endswith(".toml") else requirements_changes), editor
 
 

@@ -16,6 +16,7 @@ TOML = (
     '[project.optional-dependencies]\nweb = ["uvicorn>=0.2", "jinja2"]\n'
 )
 POETRY = '[tool.poetry.dependencies]\npython = "^3.9"\nflask = "^1.1"\nsklearn = "*"  # ml\n'
+CFG = "[metadata]\nname = x\n\n[options]\ninstall_requires =\n    flask==1.1.2\n    sklearn>=0.20\n\n[bdist]\na=1\n"
 DOCKER = (
     "FROM python:3.11\nRUN pip install --no-cache-dir flask==1.1.2 \\\n    'sklearn>=0.20' \\\n    uvicorn\n"
 )
@@ -30,6 +31,7 @@ RENAMES = [
     ("requirements.txt", TXT, "scikit-learn>=0.20 ; python_version > '3.6'\n"),
     ("pyproject.toml", TOML, '    "scikit-learn>=0.20",\n'),
     ("pyproject.toml", POETRY, 'scikit-learn = "*"  # ml\n'),
+    ("setup.cfg", CFG, "    scikit-learn>=0.20\n"),
     ("Dockerfile", DOCKER, "    'scikit-learn>=0.20' \\\n"),
 ]
 
@@ -49,6 +51,7 @@ REMOVALS = [
     ("requirements.txt", TXT, "sklearn>=0.20 ; python_version > '3.6'\n"),
     ("pyproject.toml", TOML, '    "sklearn>=0.20",\n'),
     ("pyproject.toml", POETRY, 'sklearn = "*"  # ml\n'),
+    ("setup.cfg", CFG, "    sklearn>=0.20\n"),
     ("Dockerfile", DOCKER, " \\\n    'sklearn>=0.20'"),
 ]
 
@@ -79,6 +82,8 @@ def test_an_extra_goes_to_the_requirement_that_is_there(target: str, text: str, 
 PINS = [
     ("requirements.txt", TXT, "flask", "<3", "Flask<3  # old\n"),
     ("requirements.txt", TXT, "markupsafe", "<2.1", "markupsafe<2.1\n"),
+    ("setup.cfg", CFG, "flask", "<3", "    flask<3\n    sklearn>=0.20\n\n"),
+    ("setup.cfg", CFG, "redis", "<5", "    redis<5\n    sklearn>=0.20\n\n"),
     ("pyproject.toml", TOML, "flask", "<3", '"flask<3",  # old\n'),
     ("Dockerfile", DOCKER, "flask", "<3", "--no-cache-dir 'flask<3' \\\n"),
     ("Dockerfile", DOCKER, "setuptools", "<58", "RUN pip install --no-cache-dir 'setuptools<58'\nRUN pip"),
