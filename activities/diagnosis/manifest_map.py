@@ -170,6 +170,9 @@ def _declared(
         path = todo.pop(0)
         if path in seen:
             continue
+        if path.endswith(".py"):
+            unread = True
+            continue
         seen[path] = None
         text = read_text(context / path)
         # What pip reads with -r is a requirements file whatever its name.

@@ -23,6 +23,8 @@ _NO_MODULE = re.compile(
     r"(?:ModuleNotFoundError|ImportError): No module named (?:'([\w.]+)'|\"([\w.]+)\"|([\w.]+)\s*$)"
     r"|^\S*python[\d.]*: No module named ([\w.]+)$"
 )
+_ASIDE = re.compile(r"\b(?:WARN(?:ING)?|INFO|DEBUG|HINT|NOTICE)\b|[Ww]arning:")
+"""A line that is written while all goes on."""
 _WRAPS_IMPORT = re.compile(r"Import|Configur|Runtime|Load|Backend|Plugin|Usage|Command", re.IGNORECASE)
 
 
@@ -107,7 +109,11 @@ def of_line(place: Place, project: Project) -> Verdict | None:
         built
         or python_conflicts.of_line(place, project)
         or python_pip.of_line(place, project)
-        or python_messages.known_pair(line.plain, (line,), (), project)
+        or (
+            None
+            if _ASIDE.search(line.plain)
+            else python_messages.known_pair(line.plain, (line,), (), project)
+        )
     )
 
 

@@ -17,7 +17,13 @@ from workflows.models.finding import FindingKind
 _FROM_FILE = re.compile(r"\(from (?:[^()]*->)?-[rc] ([^\s()]+) \(line \d+\)")
 _TOOLS = frozenset({"pip", "setuptools", "wheel"})
 """What installs the rest: a manifest is read too late for these."""
-_CHANGES_ONLY = frozenset({FindingKind.RENAME_PYTHON_PACKAGE, FindingKind.REMOVE_PYTHON_PACKAGE})
+_CHANGES_ONLY = frozenset(
+    {
+        FindingKind.RENAME_PYTHON_PACKAGE,
+        FindingKind.REPLACE_PYTHON_PACKAGE,
+        FindingKind.REMOVE_PYTHON_PACKAGE,
+    }
+)
 """Kinds that need the name in a manifest; a pin or an extra may come as a new line."""
 
 

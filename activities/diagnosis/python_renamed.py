@@ -28,6 +28,8 @@ _ATTRIBUTE = re.compile(
     r"|`np\.(?P<numpy>\w+)` was removed in the NumPy 2\.0 release)"
 )
 _FROM = re.compile(r"^\s*from\s+(?P<module>[\w.]+)\s+import\b")
+_INSTALLED = re.compile(r"/(?:site|dist)-packages/|/python\d[\d.]*/|^/?usr/lib|<frozen|^(?:/var/task|/opt)/")
+"""Where Python and its packages live; any other path is the application's own."""
 _SITE = re.compile(r"/(?:site|dist)-packages/(?P<top>\w+)(?:\.py|/)")
 
 
@@ -97,6 +99,8 @@ def _missing(raised: Raised) -> tuple[str, str]:
     found = _IMPORT.search(first)
     code = raised.frames[-1].code if raised.frames else ""
     if found:
+        if found["path"] and not _INSTALLED.search(found["path"]) and found["path"] != "unknown location":
+            return "", ""
         written = _FROM.match(code)
         return found["module"] or (written["module"] if written else ""), found["name"]
     found = _ATTRIBUTE.search(first)

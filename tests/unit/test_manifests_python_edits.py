@@ -16,7 +16,7 @@ TOML = (
     '[project.optional-dependencies]\nweb = ["uvicorn>=0.2", "jinja2"]\n'
 )
 POETRY = '[tool.poetry.dependencies]\npython = "^3.9"\nflask = "^1.1"\nsklearn = "*"  # ml\n'
-CFG = "[metadata]\nname = x\n\n[options]\ninstall_requires =\n    flask==1.1.2\n    sklearn>=0.20\n\n[bdist]\na=1\n"
+CFG = "[options]\ninstall_requires =\n    flask==1.1.2\n    sklearn>=0.20\n\n[bdist_wheel]\nuniversal = 1\n"
 DOCKER = (
     "FROM python:3.11\nRUN pip install --no-cache-dir flask==1.1.2 \\\n    'sklearn>=0.20' \\\n    uvicorn\n"
 )
