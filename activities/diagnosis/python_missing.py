@@ -12,6 +12,7 @@ from activities.diagnosis.log_lines import LogLine
 from activities.diagnosis.package_index import data_file, is_popular, meant_by
 from activities.diagnosis.project import Project
 from activities.diagnosis.python_base import other_python, without_alpine
+from activities.diagnosis.python_parents import of_parent, parents
 from activities.diagnosis.python_releases import (
     nearest,
     newest_python_of_all,
@@ -179,7 +180,6 @@ def _no_such_version(
     project: Project,
 ) -> Verdict:
     """The distribution exists, but not in a release that is asked for."""
-    parents = _parents(lines)
     ignored = _ignored(around)
     wanted = [release for release in ignored if requirement.specifier.contains(release, prereleases=True)]
     oldest = min((p for r in wanted if (p := oldest_python(ignored[r]))), key=number, default="")
@@ -187,22 +187,27 @@ def _no_such_version(
     if oldest and (not running or number(oldest) > number(running)):
         why = f"{requirement} needs Python {oldest} or newer"
         return other_python("no_release", oldest, why, lines, project)
-    if parents:
-        return _of_parent(requirement, parents[0], lines)
+    asking = parents(lines)
+    if asking:
+        return of_parent(requirement, asking[0], lines)
     exact = next((c.version for c in requirement.specifier if c.operator in ("==", "===", "~=")), "")
     bound = exact or next((c.version for c in requirement.specifier if c.operator in (">=", ">")), "")
     by_python = _newer_python(requirement.name, bound, listed, lines, project)
-    if by_python is not None:
-        return by_python
+    return by_python or _nearest(requirement, bound, "==" if exact else ">=", listed, lines)
+
+
+def _nearest(
+    requirement: Requirement, bound: str, operator: str, listed: list[str], lines: tuple[LogLine, ...]
+) -> Verdict:
+    """The release that comes closest to what is asked for, if any does."""
     release = nearest(bound.replace(".*", ""), listed) if bound else ""
     if not release:
         newest = ", ".join(listed[-3:])
         reason = f"no release of {requirement.name} fits {requirement.specifier}; the index offers {newest}"
         return Refusal("python.no_release", reason, lines)
-    pin = f"=={release}" if exact else f">={release}"
     why = f"{requirement} does not exist for this Python; {release} is the nearest release that does"
     kind = FindingKind.CHANGE_PYTHON_VERSION_PIN
-    return Need("python.no_release", kind, (requirement.name,), lines, why, pin)
+    return Need("python.no_release", kind, (requirement.name,), lines, why, operator + release)
 
 
 def _newer_python(
@@ -223,29 +228,3 @@ def _newer_python(
         why = f"{name} {release} needs Python {oldest}, and the image has {running}"
         return other_python("no_release", oldest, why, lines, project)
     return None
-
-
-def _parents(lines: tuple[LogLine, ...]) -> list[str]:
-    """Who asks for it, nearest first, as `sslyze==2.0.3`; nobody where a manifest itself does."""
-    for line in lines:
-        found = re.search(r"\(from ((?!versions)[^()]*(?:\([^()]*\))?[^()]*)\)", line.text)
-        if found and not found[1].startswith("-r "):
-            return [
-                part.split(" ")[0] for part in found[1].split("->") if not part.startswith(("-r ", "-c "))
-            ]
-    return []
-
-
-def _of_parent(requirement: Requirement, parent: str, lines: tuple[LogLine, ...]) -> Verdict:
-    """A package asks for what does not exist (any more): its own release must be another one."""
-    try:
-        asking = Requirement(parent)
-    except InvalidRequirement:
-        return Refusal("python.no_release", f"{parent} asks for {requirement}, which does not exist", lines)
-    exact = next((c.version for c in asking.specifier if c.operator == "=="), "")
-    why = f"{asking.name} {exact} asks for {requirement}, which does not exist for this Python"
-    if not exact:
-        return Refusal("python.no_release", f"{why}; which release of it does not is not known", lines)
-    kind = FindingKind.CHANGE_PYTHON_VERSION_PIN
-    reason = f"{why}; a newer release of {asking.name} is let in"
-    return Need("python.no_release", kind, (asking.name,), lines, reason, f">{exact}")

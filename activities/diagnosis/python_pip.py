@@ -8,7 +8,7 @@ from functools import cache
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from activities.diagnosis.log_lines import LogLine
+from activities.diagnosis import python_quarrels
 from activities.diagnosis.package_index import data_file, is_popular
 from activities.diagnosis.project import Project
 from activities.diagnosis.python_base import other_python
@@ -56,6 +56,9 @@ def of_text(text: str, place: Place, project: Project) -> Verdict | None:
 def _other_python(found: re.Match[str], place: Place, project: Project) -> Verdict | None:
     """`Package 'x' requires a different Python: 3.5.9 not in '>=3.6'` in all its spellings."""
     running = short(found.groupdict().get("running") or "")
+    if found.groupdict().get("exact"):
+        why = f"{found['name']} as pinned needs Python {found['requires']}, and the image has {running}"
+        return other_python("requires_python", oldest_python(found["requires"]), why, (place.line,), project)
     return needs_python(found["name"].split("[")[0], found["requires"], running, place, project)
 
 
@@ -192,65 +195,8 @@ def _distutils_installed(found: re.Match[str], place: Place, project: Project) -
     )
 
 
-def _private_repository(_: re.Match[str], place: Place, __: Project) -> Verdict | None:
-    """git asks for a password that a build does not have."""
-    before = place.before(_LOOK_BACK)
-    if not any(re.search(r"\bCollecting |Cloning |pip", line.plain) for line in before):
-        return None
-    reason = "a requirement comes from a repository that is private or gone; the build has no access to it"
-    return Refusal("python.private_repository", reason, (place.line,))
-
-
-def _duplicate(found: re.Match[str], place: Place, _: Project) -> Verdict:
-    reason = f"{found['name']} is required twice with different versions; nothing says which is meant"
-    return Refusal("python.required_twice", reason, (place.line,))
-
-
-def _invalid_operator(found: re.Match[str], place: Place, _: Project) -> Verdict:
-    reason = (
-        f"{found['what']!r} in the requirements is no valid requirement (an export of conda looks like this)"
-    )
-    return Refusal("python.invalid_requirement", reason, (place.line,))
-
-
-def _absent_build_file(found: re.Match[str], place: Place, _: Project) -> Verdict:
-    reason = f"the requirements name the file {found['path']}, which exists only where they were frozen"
-    return Refusal("python.foreign_path", reason, (place.line,))
-
-
-def _hashes(_: re.Match[str], place: Place, __: Project) -> Verdict:
-    reason = (
-        "the hashes in the requirements do not match what the index delivers, so they must be compiled again"
-    )
-    return Refusal("python.hash_mismatch", reason, (place.line,))
-
-
-def _version_conflict(found: re.Match[str], place: Place, _: Project) -> Verdict:
-    """`ContextualVersionConflict`: a package found another release beside it than it allows."""
-    wanted = Requirement(found["wanted"])
-    why = (
-        f"{found['name']} {found['has']} is installed, but {found['by'] or 'another package'} needs {wanted}"
-    )
-    kind = FindingKind.CHANGE_PYTHON_VERSION_PIN
-    return Need("python.version_conflict", kind, (found["name"],), _proof(place), why, str(wanted.specifier))
-
-
-def _pip_check(found: re.Match[str], place: Place, _: Project) -> Verdict | None:
-    try:
-        wanted = Requirement(found["wanted"].rstrip(",."))
-    except InvalidRequirement:
-        return None
-    why = f"{found['by']} needs {wanted}, and {found['has']} is installed"
-    kind = FindingKind.CHANGE_PYTHON_VERSION_PIN
-    return Need("python.version_conflict", kind, (wanted.name,), _proof(place), why, str(wanted.specifier))
-
-
 def _no_release(found: re.Match[str], place: Place, project: Project) -> Verdict | None:
     return no_release(found["what"], place, project)
-
-
-def _proof(place: Place) -> tuple[LogLine, ...]:
-    return (place.line,)
 
 
 _HANDLERS: dict[str, Handler] = {
@@ -258,13 +204,13 @@ _HANDLERS: dict[str, Handler] = {
     "no_release": _no_release,
     "externally_managed": _externally_managed,
     "distutils_installed": _distutils_installed,
-    "private_repository": _private_repository,
-    "duplicate": _duplicate,
-    "invalid_operator": _invalid_operator,
-    "absent_build_file": _absent_build_file,
-    "hashes": _hashes,
-    "version_conflict": _version_conflict,
-    "pip_check": _pip_check,
+    "private_repository": python_quarrels.private_repository,
+    "duplicate": python_quarrels.duplicate,
+    "invalid_operator": python_quarrels.invalid_operator,
+    "absent_build_file": python_quarrels.absent_build_file,
+    "hashes": python_quarrels.hashes,
+    "version_conflict": python_quarrels.version_conflict,
+    "pip_check": python_quarrels.pip_check,
     "venv": _venv,
     "project_python": _project_python,
 }
