@@ -163,7 +163,7 @@ def _fetch(requirement: str, folder: Path) -> Path:
     pattern = f"{name}-{version}-*.whl"
     if not list(folder.glob(pattern)):
         command = [sys.executable, "-m", "pip", "download", "--quiet", "--no-deps", "--only-binary=:all:"]
-        subprocess.run([*command, "--dest", str(folder), requirement], check=True)  # noqa: S603 - names from above
+        subprocess.run([*command, "--dest", str(folder), requirement], check=True)
     return next(folder.glob(pattern))
 
 
