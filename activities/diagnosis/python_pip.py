@@ -45,8 +45,8 @@ def of_line(place: Place, project: Project) -> Verdict | None:
 
 def of_text(text: str, place: Place, project: Project) -> Verdict | None:
     """The same for the text of an error that ends at `place`."""
-    for pattern, handler in _rules():
-        found = pattern.search(text)
+    for word, pattern, handler in _rules():
+        found = pattern.search(text) if word in text else None
         verdict = handler(found, place, project) if found else None
         if verdict is not None:
             return verdict
@@ -217,6 +217,6 @@ _HANDLERS: dict[str, Handler] = {
 
 
 @cache
-def _rules() -> tuple[tuple[re.Pattern[str], Handler], ...]:
+def _rules() -> tuple[tuple[str, re.Pattern[str], Handler], ...]:
     entries = data_file("python_installers.json")["messages"]
-    return tuple((re.compile(entry["pattern"]), _HANDLERS[entry["id"]]) for entry in entries)
+    return tuple((e["word"], re.compile(e["pattern"]), _HANDLERS[e["id"]]) for e in entries)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 import pytest
@@ -203,3 +204,20 @@ def test_any_mixture_is_answered(logs: list[str]) -> None:
         result = answer(log, "python:3.11-slim", phase)
         for quote in result.findings[0].quotes:
             assert log.split("\n")[quote.line - 1] == quote.text
+
+
+def test_hostile_lines_cost_little() -> None:
+    """No pattern goes exponential, nor square, on what a container can print."""
+    beginnings = (
+        "Package 'x' requires a different Python: ", "requires Python but the running Python is ",
+        "No matching distribution found for ", "VersionConflict: (", "error: x 1 is installed but ",
+        "x 1 has requirement ", "ImportError: cannot import name ", "AttributeError: module '",
+        "The conflict is caused by ResolutionImpossible ", "pip install ", "requires Python ",
+        "has no member named ",
+    )  # fmt: skip
+    tails = ("a" * 1900, "a." * 900, "a[" * 900, "'" * 1900, "1," * 900, "a-1 " * 450, "(a " * 600)
+    log = "".join(f"error: {start}{tail}\n" for start in beginnings for tail in tails)
+    for phase in (Phase.RUN, Phase.BUILD):
+        begun = time.process_time()
+        answer(log, "python:3.11", phase)
+        assert time.process_time() - begun < 5
