@@ -25,7 +25,7 @@ _COLLECTING = re.compile(r"^\s*Collecting (?P<what>[\w.-]+(?:\[[\w,.-]+\])?[^\s;
 _BUILDING = re.compile(
     r"Failed building wheel for (?P<failed>[\w.-]+)|Could not build wheels for (?P<could>[\w.-]+)"
     r"|Building wheel for (?P<building>[\w.-]+) \([^)]*\): finished with status 'error'"
-    r"|/pip-(?:install|build|req-build)-[\w-]+/(?P<folder>[A-Za-z][\w.-]*?)(?:_[0-9a-f]{32})?/"
+    r"|/pip-(?:install|build|req-build)-(?!env-)[\w-]+/(?P<folder>[A-Za-z][\w.-]*?)(?:_[0-9a-f]{32})?/"
     r"|error in (?P<command>[\w.-]+) setup command|ERROR: Failed to build '(?P<quoted>[\w.-]+)'"
 )
 _FETCHED = r"(?:Downloading|Using cached) \S*?{name}-(\d[\w.!+]*?)(?:\.tar|\.zip|-(?:py|cp))"

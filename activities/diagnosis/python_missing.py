@@ -33,6 +33,8 @@ _NETWORK = re.compile(
     r"Retrying \(Retry\(|NewConnectionError|Could not fetch URL|Temporary failure in name resolution"
     r"|SSLError|ProxyError"
 )
+_DISCARDED = re.compile(r"WARNING: Discarding |Command errored out with exit status|setup command: use_2to3")
+"""pip tried to build what it found and gave it up: the reason stands further up."""
 _PRIVATE = re.compile(r"Looking in (?:indexes: \S+, \S+|links: )")
 _UNKNOWN = "which does not exist, is private or cannot be told from a misspelt one"
 
@@ -47,6 +49,9 @@ def no_release(what: str, place: Place, project: Project) -> Verdict | None:
     around = [*place.before(40), place.line]
     said = next((line for line in reversed(around) if _says(line, requirement.name)), place.line)
     network = next((line for line in reversed(place.before(12)) if _NETWORK.search(line.plain)), None)
+    if any(_DISCARDED.search(line.plain) for line in place.before(40)):
+        reason = f"no release of {requirement.name} could be built"
+        return Refusal("python.no_release", reason, (place.line,), generic=True)
     listed = _listed(said)
     if network is not None and not listed:
         return Refusal(

@@ -6,6 +6,7 @@ import re
 from types import ModuleType
 
 from packaging.requirements import Requirement
+from packaging.version import Version
 
 from activities.manifests import (
     dockerfile,
@@ -49,11 +50,28 @@ def pin(finding: Finding, text: str, build_target: str | None) -> str:
             _only_dockerfiles(finding)
             text = dockerfile_pip.pin(text, name, version, target=build_target)
         elif canonical(name) in editor.declared(text):
-            text = editor.pin(text, name, version)
+            text = editor.pin(text, name, _in_style(editor.requirement_of(text, name), version))
         else:
             specifier = version if version[:1] in "<>=!~" else f"=={version}"
             text = editor.add(text, name, specifier)
     return text
+
+
+def _in_style(before: Requirement | None, version: str) -> str:
+    """The version as the manifest would write it: a range keeps its lower bound, a pin stays one.
+
+    `<4` on `>=3.1` is `>=3.1,<4`; `>=6.0.1` on `==5.4` is `==6.0.1`.
+    """
+    clauses_before = list(before.specifier) if before else []
+    first = re.match(r"^(<|>=)([\w.!+]+)$", version)
+    if first is None or not clauses_before:
+        return version
+    if first[1] == ">=":
+        pinned_before = len(clauses_before) == 1 and clauses_before[0].operator == "=="
+        return f"=={first[2]}" if pinned_before else version
+    lower = [c for c in clauses_before if c.operator in (">=", ">")]
+    fits = lower and all(Version(c.version) < Version(first[2]) for c in lower)
+    return ",".join([*map(str, lower), version]) if fits else version
 
 
 def rename(finding: Finding, text: str, build_target: str | None) -> str:

@@ -81,6 +81,9 @@ def test_an_extra_goes_to_the_requirement_that_is_there(target: str, text: str, 
 
 PINS = [
     ("requirements.txt", TXT, "flask", "<3", "Flask<3  # old\n"),
+    ("requirements.txt", "django>=3.1\n", "django", "<4", "django>=3.1,<4\n"),
+    ("requirements.txt", "django>=4.1\n", "django", "<4", "django<4\n"),
+    ("requirements.txt", "pyyaml==5.4\n", "pyyaml", ">=6.0.1", "pyyaml==6.0.1\n"),
     ("requirements.txt", TXT, "markupsafe", "<2.1", "markupsafe<2.1\n"),
     ("setup.cfg", CFG, "flask", "<3", "    flask<3\n    sklearn>=0.20\n\n"),
     ("setup.cfg", CFG, "redis", "<5", "    redis<5\n    sklearn>=0.20\n\n"),
