@@ -11,7 +11,7 @@ SEED ?= 1
 CHAOS_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test chaos lint format dev demo knowledge-debian lock clean
+.PHONY: help setup test chaos lint format dev demo knowledge-debian knowledge-python lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ demo: setup ## break a service, repair it, then watch a repair that fails put ev
 
 knowledge-debian: setup ## read Debian's Contents index anew, from the mirror apt is configured with
 	$(BIN)/python deploy/knowledge/debian_contents.py $(KNOWLEDGE_ARGS)
+
+knowledge-python: setup ## read the published tables of Python packages anew (KNOWLEDGE_ARGS="--wheels DIR")
+	$(BIN)/python deploy/knowledge/python_index.py $(KNOWLEDGE_ARGS)
 
 lock: setup ## resolve the lock files anew (make lock LOCK_ARGS=--upgrade for newer versions)
 	deploy/host/lock.sh $(LOCK_ARGS)

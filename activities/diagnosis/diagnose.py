@@ -11,6 +11,7 @@ from activities.diagnosis.evidence import Evidence, SourceText
 from activities.diagnosis.node_answers import node_answer, scanned_node_needs
 from activities.diagnosis.project import Project
 from activities.diagnosis.python_answers import python_answer, scanned_needs
+from activities.diagnosis.python_changes import change_answer
 from activities.diagnosis.reading import decisive
 from activities.diagnosis.verdicts import Refusal, Verdict
 from workflows.models.finding import Finding, FindingKind
@@ -55,5 +56,10 @@ def _answer(verdict: Verdict, source: SourceText, project: Project) -> Diagnosis
 _ANSWERS: dict[FindingKind, Answer] = {
     FindingKind.ADD_PYTHON_PACKAGE: python_answer,
     FindingKind.ADD_NODE_PACKAGE: node_answer,
+    FindingKind.CHANGE_PYTHON_VERSION_PIN: change_answer,
+    FindingKind.RENAME_PYTHON_PACKAGE: change_answer,
+    FindingKind.REPLACE_PYTHON_PACKAGE: change_answer,
+    FindingKind.REMOVE_PYTHON_PACKAGE: change_answer,
+    FindingKind.ADD_EXTRA: change_answer,
 }
 """Kinds that take more than one edit in one file."""

@@ -14,6 +14,7 @@ from packaging.utils import canonicalize_name
 from stdlib_list import long_versions, short_versions, stdlib_list
 
 from activities.diagnosis import renames
+from activities.diagnosis.package_index import indexed_import, is_famous, is_popular
 
 _T64_RELEASES = frozenset({"trixie", "forky", "sid", "noble", "oracular", "plucky", "questing"})
 _RELEASES = (
@@ -58,17 +59,31 @@ def distribution_of(module: str) -> Distribution | None:
         if entry:
             requirement = Requirement(entry)
             return Distribution(requirement.name, str(requirement.specifier))
-    return None
+    indexed = indexed_import(module)
+    return Distribution(indexed) if indexed else None
 
 
 def knows_exactly(module: str) -> bool:
     """Whether the dotted name itself is on record (a namespace package such as `google.protobuf`)."""
-    return module in _table("python_imports.json", "imports")
+    if module in _table("python_imports.json", "imports"):
+        return True
+    parent = module.rpartition(".")[0]
+    return indexed_import(module) not in ("", indexed_import(parent) if parent else "")
 
 
 def known_distribution(name: str) -> Distribution | None:
     """The distribution called `name`, or providing an import of that name; None where not on record."""
-    return _distributions().get(canonicalize_name(name)) or distribution_of(name)
+    written = _distributions().get(canonicalize_name(name))
+    return written or (Distribution(name) if is_popular(name) else distribution_of(name))
+
+
+def is_trusted(distribution: Distribution) -> bool:
+    """Whether an import alone, without an error that proves the need, is reason enough to install it.
+
+    So for what is on record by hand and for what nobody could mean anything else by; the long tail of the
+    index is too full of names that are also somebody's own modules.
+    """
+    return canonicalize_name(distribution.name) in _distributions() or is_famous(distribution.name)
 
 
 def brought_along_by(distributions: set[str]) -> set[str]:

@@ -16,6 +16,9 @@ from activities.manifests.installers import PipInstall
 
 _DEVELOPMENT = re.compile(r"(?:^|[-_./])(?:dev|test|tests|lint|docs?|ci|local)(?:$|[-_./])", re.IGNORECASE)
 
+_PROJECT_FILES = ("pyproject.toml", "setup.cfg", "setup.py")
+"""Where `pip install .` finds what the project needs, the one that decides first."""
+
 
 @dataclass(frozen=True)
 class Manifests:
@@ -32,6 +35,10 @@ class Manifests:
     """(canonical name, marker) of requirements that apply under a condition only."""
     note: str = ""
     """Something the operator should know about the target, such as that it is compiled."""
+    files: tuple[str, ...] = ()
+    """Every manifest that was read, includes last, relative to the context."""
+    nothing: bool = False
+    """True where the image installs nothing with pip, so there is no list of packages at all."""
     complete: bool = True
     """False where an install could not be followed to its file, so `declared` may lack names."""
 
@@ -49,10 +56,12 @@ def locate_manifests(context: Path, facts: DockerfileFacts | None) -> Manifests:
         lost += missing
         hashed = hashed or (isinstance(site.what, PipInstall) and site.what.require_hashes)
     unique = list(dict.fromkeys(paths))
-    declared, markers, unread = _declared(context, unique)
+    declared, markers, unread, read = _declared(context, unique)
     declared |= dockerfile.pip_packages(facts)
     complete = not (lost or unread or facts.locked_tools())
-    everything = Manifests(declared=frozenset(declared), markers=tuple(markers), complete=complete)
+    everything = Manifests(
+        declared=frozenset(declared), markers=tuple(markers), files=read, complete=complete
+    )
     refusal = "the requirements are hash-checked" if hashed else ""
     if lost and not unique and not refusal:
         note = f"{lost[0]} was not found in the build context"
@@ -79,17 +88,16 @@ def _choose(
         reason = f"{paths[0]} is no manifest this tool can edit"
     else:
         reason = "the Dockerfile installs no Python packages from a manifest in the build context"
-    return replace(known, refusal=reason)
+    return replace(known, refusal=reason, nothing=not (tools or paths))
 
 
 def _by_convention(context: Path) -> Manifests:
     """Without a Dockerfile nothing says what is installed: the manifest at the top, or its usual name."""
     for name in ("requirements.txt", "pyproject.toml"):
         if read_text(context / name) is not None:
-            declared, markers, unread = _declared(context, [name])
-            note = _note(context, name)
-            names = frozenset(declared)
-            return Manifests(name, declared=names, markers=tuple(markers), note=note, complete=not unread)
+            declared, markers, unread, read = _declared(context, [name])
+            known = Manifests(name, declared=frozenset(declared), markers=tuple(markers), files=read)
+            return replace(known, note=_note(context, name), complete=not unread)
     return Manifests(target="requirements.txt", complete=False)
 
 
@@ -97,17 +105,25 @@ def _files_of(context: Path, facts: DockerfileFacts, site: Installed) -> tuple[l
     """(files in the context, paths that could not be followed) of one pip install."""
     if not isinstance(site.what, PipInstall):
         return [], []
-    wanted = list(site.what.requirements)
+    wanted = [[path] for path in site.what.requirements]
     for project in site.what.projects:
         folder = project.split("[", 1)[0]
-        plain = not re.search(r"\.(?:whl|zip|tar\.gz|tgz)$", folder)
-        wanted += [posixpath.join(folder, "pyproject.toml")] if plain else []
+        if not re.search(r"\.(?:whl|zip|tar\.gz|tgz)$", folder):
+            wanted.append([posixpath.join(folder, name) for name in _PROJECT_FILES])
     found: list[str] = []
     lost: list[str] = []
-    for path in wanted:
-        source = _source_of(context, facts, site, path)
-        (found if source else lost).append(source or path)
+    for paths in wanted:
+        sources = [source for path in paths if (source := _source_of(context, facts, site, path))]
+        speaking = [source for source in sources if _speaks(context, source)] or sources
+        (found if speaking else lost).append(speaking[0] if speaking else paths[0])
     return found, lost
+
+
+def _speaks(context: Path, path: str) -> bool:
+    """Whether a project file says what the project needs; a pyproject.toml may only name the build tool."""
+    if not path.endswith("pyproject.toml"):
+        return True
+    return bool(re.search(r"^\[(?:project|tool\.poetry)", read_text(context / path) or "", re.MULTILINE))
 
 
 def _source_of(context: Path, facts: DockerfileFacts, site: Installed, path: str) -> str | None:
@@ -142,17 +158,22 @@ def _through(context: Path, copy: CopySource, source: str, inside: str) -> str |
     return plain if under == PurePosixPath(plain).name else None
 
 
-def _declared(context: Path, paths: list[str]) -> tuple[set[str], list[tuple[str, str]], bool]:
-    """(names, conditional names, whether a file could not be read), includes followed."""
+def _declared(
+    context: Path, paths: list[str]
+) -> tuple[set[str], list[tuple[str, str]], bool, tuple[str, ...]]:
+    """(names, conditional names, whether a file could not be read, all files), includes followed."""
     names: set[str] = set()
     markers: list[tuple[str, str]] = []
     unread = False
-    todo, seen = list(paths), set[str]()
+    todo, seen = list(paths), dict[str, None]()
     while todo:
         path = todo.pop(0)
         if path in seen:
             continue
-        seen.add(path)
+        if path.endswith(".py"):
+            unread = True
+            continue
+        seen[path] = None
         text = read_text(context / path)
         # What pip reads with -r is a requirements file whatever its name.
         editor: ManifestEditor = editor_for(path) or requirements
@@ -166,7 +187,7 @@ def _declared(context: Path, paths: list[str]) -> tuple[set[str], list[tuple[str
             todo += _includes(path, text) if editor is requirements else []
         except ManifestError:
             unread = True
-    return names, markers, unread
+    return names, markers, unread, tuple(seen)
 
 
 def _includes(path: str, text: str) -> list[str]:

@@ -14,11 +14,28 @@ from activities.diagnosis.knowledge import (
 )
 from activities.diagnosis.log_lines import LogLine
 from activities.diagnosis.project import Project
+from activities.diagnosis.python_base import other_python
+from activities.diagnosis.python_renamed import newer_standard_module, removed_submodule
 from activities.diagnosis.tracebacks import Frame
 from activities.diagnosis.verdicts import Need, Refusal, Verdict
 from workflows.models.finding import FindingKind
 
 RULE = "python.module_not_found"
+_PARTS = {
+    "distutils": ("python3-distutils", ""),
+    "tkinter": ("python3-tk", "python3-tkinter"),
+    "Tkinter": ("python-tk", ""),
+    "ensurepip": ("python3-venv", "py3-pip"),
+    "venv": ("python3-venv", ""),
+    "pip": ("python3-pip", "py3-pip"),
+    "lib2to3": ("python3-lib2to3", ""),
+    "gi": ("python3-gi", "py3-gobject3"),
+    "apt_pkg": ("python3-apt", ""),
+    "apt": ("python3-apt", ""),
+    "lsb_release": ("lsb-release", ""),
+}
+"""Module -> what Debian's and Alpine's packages call the part of Python that holds it."""
+_WITHOUT_DISTUTILS = frozenset({"3.12", "3.13", "3.14"})
 _NOT_A_PACKAGE = re.compile(r"; '([\w.]+)' is not a package")
 
 
@@ -27,19 +44,16 @@ def missing_module(module: str, log: LogLine, frames: Sequence[Frame], project: 
     distribution = distribution_of(module)
     if distribution is None and "." not in module:
         distribution = distribution_of(_spelled_out(module, frames))
+    moved = None if _NOT_A_PACKAGE.search(log.plain) else removed_submodule(module, frames, log, project)
+    if moved is not None and not _is_own(module, frames, project, known=True):
+        return moved
     refusal = _not_a_package(module, log, frames, project, distribution)
     if refusal is not None:
         return refusal
     lines = (log, *_importer(frames))
-    removed = removed_module(module)
-    if removed is not None:
-        return _removed(module, removed.release, removed.replacement, project, lines)
-    if is_standard(module, project.python_version):
-        return _refuse(
-            "standard_module",
-            f"{module!r} belongs to Python itself: this interpreter was built or installed without it",
-            log,
-        )
+    standard = _of_python(module, lines, project)
+    if standard is not None:
+        return standard
     if distribution is None:
         service = project.evidence.service or "<service>"
         return _refuse(
@@ -49,6 +63,21 @@ def missing_module(module: str, log: LogLine, frames: Sequence[Frame], project: 
             log,
         )
     return _add(module, distribution, lines, frames)
+
+
+def _of_python(module: str, lines: tuple[LogLine, ...], project: Project) -> Verdict | None:
+    """A module of Python itself: split off by the system, gone, not yet there, or left out of the build."""
+    split = _split_off(module, lines, project)
+    if split is not None:
+        return split
+    removed = removed_module(module)
+    if removed is not None:
+        return _removed(module, removed.release, removed.replacement, project, lines)
+    newer = newer_standard_module(module, lines[0], project)
+    if newer is not None or not is_standard(module, project.python_version):
+        return newer
+    why = f"{module!r} belongs to Python itself: this interpreter was built or installed without it"
+    return _refuse("standard_module", why, lines[0])
 
 
 def _not_a_package(
@@ -91,16 +120,29 @@ def _add(
     return Need(RULE, FindingKind.ADD_PYTHON_PACKAGE, names, lines, why, distribution.specifier, files=files)
 
 
+def _split_off(module: str, lines: tuple[LogLine, ...], project: Project) -> Verdict | None:
+    """Parts of Python that the distribution puts into packages of their own."""
+    part = _PARTS.get(module) or _PARTS.get(module.split(".", maxsplit=1)[0])
+    if part is None or not project.python_is_system:
+        return None
+    package = {"apt": part[0], "apk": part[1]}.get(project.package_manager, "")
+    if not package or (module.startswith("distutils") and project.python_version in _WITHOUT_DISTUTILS):
+        return None
+    why = f"{module!r} is part of Python, and the system keeps it in its package {package}"
+    return Need("system.python_part", FindingKind.ADD_SYSTEM_PACKAGE, (package,), lines, why)
+
+
 def _removed(
     module: str, release: str, replacement: Distribution | None, project: Project, lines: tuple[LogLine, ...]
 ) -> Verdict:
     version = project.python_version
-    older = bool(version) and _number(version) < _number(release)
-    if older or replacement is None:
+    if version and _number(version) < _number(release):
+        why = f"{module!r} belongs to Python {version}, whose installation lacks it"
+        return Refusal("python.removed_module", why, lines[:1])
+    if replacement is None:
+        before = f"3.{_number(release)[1] - 1}"
         why = f"{module!r} left Python with release {release}"
-        why = f"{module!r} belongs to Python {version}, whose installation lacks it" if older else why
-        hint = "; the code needs an older base image or a change" if not older else ""
-        return Refusal("python.removed_module", why + hint, lines[:1])
+        return other_python("removed_module", before, why, lines, project)
     why = f"{module!r} left Python with release {release}; the distribution {replacement.name} brings it back"
     names = (replacement.name,)
     return Need("python.removed_module", FindingKind.ADD_PYTHON_PACKAGE, names, lines, why)

@@ -6,12 +6,15 @@ import re
 from collections.abc import Sequence
 from functools import partial
 
+from activities.diagnosis import python_builds, python_conflicts, python_messages, python_pip, python_setup
 from activities.diagnosis.declines import decline_chain
 from activities.diagnosis.evidence import Phase
 from activities.diagnosis.libraries import known_message, shared_object
 from activities.diagnosis.log_lines import LogLine
 from activities.diagnosis.modules import missing_module
 from activities.diagnosis.project import Project
+from activities.diagnosis.python_renamed import renamed_name
+from activities.diagnosis.python_syntax import foreign_syntax
 from activities.diagnosis.reading import Block, Ecosystem, Place
 from activities.diagnosis.tracebacks import Chain, Raised, chains
 from activities.diagnosis.verdicts import Need, Verdict
@@ -20,27 +23,52 @@ _NO_MODULE = re.compile(
     r"(?:ModuleNotFoundError|ImportError): No module named (?:'([\w.]+)'|\"([\w.]+)\"|([\w.]+)\s*$)"
     r"|^\S*python[\d.]*: No module named ([\w.]+)$"
 )
+_ASIDE = re.compile(r"\b(?:WARN(?:ING)?|INFO|DEBUG|HINT|NOTICE)\b|[Ww]arning:")
+"""A line that is written while all goes on."""
 _WRAPS_IMPORT = re.compile(r"Import|Configur|Runtime|Load|Backend|Plugin|Usage|Command", re.IGNORECASE)
 
 
 def blocks(lines: Sequence[LogLine], phase: Phase, project: Project) -> Sequence[Block]:
     """Every traceback; its last error is where it is judged."""
+    index = {line.number: position for position, line in enumerate(lines)}
+    found = [(chain, Place(lines, index[chain.final.log.number], phase)) for chain in chains(lines)]
     return [
-        Block(frozenset(chain.lines), chain.final.log.number, partial(_of_chain, chain, phase, project))
-        for chain in chains(lines)
+        Block(frozenset(chain.lines), chain.final.log.number, partial(_of_chain, chain, place, project))
+        for chain, place in found
     ]
 
 
-def _of_chain(chain: Chain, phase: Phase, project: Project) -> Verdict:
-    final = chain.final
+def _of_chain(chain: Chain, place: Place, project: Project) -> Verdict:
+    final, phase = chain.final, place.phase
+    built = python_builds.of_text(final.text, place, project)
+    if built is not None:
+        return built
+    pair = python_pip.of_text(final.text, place, project) or _of_releases(chain, project)
+    if pair is not None:
+        return pair
     message = known_message(final.text, (final.log,), project, phase)
     if message is not None and not _NO_MODULE.search(final.text.split("\n", 1)[0]):
         root = _missing_in(chain, project, phase)
         return root if isinstance(root, Need) else message
     root = _missing_in(chain, project, phase)
     if root is not None:
-        return root
+        return python_setup.in_build(root, place)
     return decline_chain(chain, phase)
+
+
+def _of_releases(chain: Chain, project: Project) -> Verdict | None:
+    """A release that does not fit what uses it, the Python under it, or the tools that build it."""
+    foreign = foreign_syntax(chain, project)
+    if foreign is not None:
+        return foreign
+    for raised in chain.roots():
+        lines = (raised.log, *((raised.frames[-1].log,) if raised.frames else ()))
+        verdict = python_messages.known_pair(raised.text, lines, raised.frames, project) or renamed_name(
+            raised, project
+        )
+        if verdict is not None:
+            return verdict
+    return None
 
 
 def _missing_in(chain: Chain, project: Project, phase: Phase) -> Verdict | None:
@@ -72,8 +100,21 @@ def _module_in(text: str) -> str:
 
 def of_line(place: Place, project: Project) -> Verdict | None:
     """The verdict on one line outside tracebacks."""
-    module = _module_in(place.line.plain)
-    return missing_module(module, place.line, (), project) if module else None
+    line = place.line
+    module = _module_in(line.plain)
+    built = python_builds.of_line(place, project)
+    if module and built is None:
+        return python_setup.in_build(missing_module(module, line, (), project), place)
+    return (
+        built
+        or python_conflicts.of_line(place, project)
+        or python_pip.of_line(place, project)
+        or (
+            None
+            if _ASIDE.search(line.plain)
+            else python_messages.known_pair(line.plain, (line,), (), project)
+        )
+    )
 
 
 ECOSYSTEM = Ecosystem("python", of_line, blocks)

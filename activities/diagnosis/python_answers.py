@@ -3,28 +3,38 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 from activities.diagnosis.answers import Decision, Diagnosis, Quotes, declined, edit_refused, finding_of
 from activities.diagnosis.evidence import Phase, SourceText
 from activities.diagnosis.knowledge import Distribution
+from activities.diagnosis.package_index import debian_package
 from activities.diagnosis.project import Project
 from activities.diagnosis.scan import missing_distributions
 from activities.diagnosis.verdicts import Need
 from activities.manifests.dockerfile import is_plain_base
 from activities.manifests.names import canonical
+from activities.manifests.python_edits import BUILD_FIRST
 from workflows.models.finding import Finding, FindingKind, FindingOrigin, Quote
 
 _INSTALLED = re.compile(
     r"Successfully installed (.+)$|Requirement already satisfied: ([\w.-]+)", re.MULTILINE
 )
 
+_PYTHON_2 = re.compile(r"ImportError: No module named [\w.]+\s*$")
+"""Python 2 names the module without quotes; what Debian has for it is called otherwise, where it is left."""
+
 
 def python_answer(need: Need, quotes: Quotes, project: Project) -> Diagnosis:
     """Add a distribution where the image takes its packages from; all that the scan finds comes along."""
     manifests = project.manifests
+    if need.rule == BUILD_FIRST and project.facts is not None and project.facts.pip_installs():
+        return _install_first(need, quotes, project)
     declared = {canonical(name) for name in need.names} & manifests.declared
     if declared:
         return _already_declared(need, sorted(declared)[0], quotes, project)
+    if manifests.nothing and project.facts is not None:
+        return _without_manifest(need, quotes, project)
     if manifests.refusal:
         return declined(need.rule, f"{need.reason}; but {manifests.refusal}", quotes)
     reason = f"{need.reason}. {manifests.note}" if manifests.note else need.reason
@@ -35,6 +45,47 @@ def python_answer(need: Need, quotes: Quotes, project: Project) -> Diagnosis:
     added = frozenset(canonical(name) for name in need.names)
     more = scanned_needs(project, project.evidence.sources, need.files, added)
     return Diagnosis(decision=Decision.FIX, findings=(finding, *more), reason=need.reason)
+
+
+def _install_first(need: Need, quotes: Quotes, project: Project) -> Diagnosis:
+    """What a setup script imports must be there before the install that runs the script begins."""
+    reason = f"{need.reason}; the setup script needs it, so it is installed in a step before"
+    finding = finding_of(need, quotes, project.dockerfile_target(), reason)
+    refusal = edit_refused(finding, project)
+    if refusal:
+        return declined(need.rule, f"{need.reason}; but {refusal}", quotes)
+    return Diagnosis(decision=Decision.FIX, findings=(finding,), reason=reason)
+
+
+def _without_manifest(need: Need, quotes: Quotes, project: Project) -> Diagnosis:
+    """No list of packages at all: the system's own package, or an install of its own in the Dockerfile."""
+    system = _system_package(need, project)
+    if system:
+        why = (
+            f"{need.reason}; Python comes from the system's packages here, and {system} is its package of it"
+        )
+        need = replace(need, kind=FindingKind.ADD_SYSTEM_PACKAGE, names=(system,), version="", reason=why)
+    finding = finding_of(need, quotes, project.dockerfile_target(), need.reason)
+    refusal = edit_refused(finding, project)
+    if refusal:
+        return declined(need.rule, f"{need.reason}; but {refusal}", quotes)
+    return Diagnosis(decision=Decision.FIX, findings=(finding,), reason=need.reason)
+
+
+def _system_package(need: Need, project: Project) -> str:
+    """`python3-yaml`, `py3-yaml`: for a Python that itself came with apt or apk; '' elsewhere."""
+    facts = project.facts
+    if facts is None or not project.python_is_system or len(need.names) != 1:
+        return ""
+    installed = facts.system_packages(facts.target) | facts.system_packages(0)
+    if not any(re.match(r"python3?(?:\.\d+)?$|python3-|py3-", name) for name in installed):
+        return ""
+    name = canonical(need.names[0])
+    if project.python_version.startswith("2") or _PYTHON_2.search(need.lines[0].plain):
+        return ""
+    if project.package_manager == "apk":
+        return f"py3-{name}" if debian_package(name) else ""
+    return debian_package(name) if project.package_manager == "apt" else ""
 
 
 def _already_declared(need: Need, name: str, quotes: Quotes, project: Project) -> Diagnosis:

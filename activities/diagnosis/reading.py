@@ -33,6 +33,7 @@ _ERROR_WORDS = (
     "problem", "too many", "toomany", "free space", "not match", "mismatch",
     "timed out", "timeout", "can not", "***", "already exists", "unrecognized", "no valid", "signal",
     "sigterm", "not empty", "[emerg]", "classversion", "unauthorized", "forbidden", "illegal",
+    "not allowed", "not supported",
 )  # fmt: skip
 """In lower case; a line with none of these is no error. Plain words: as a pattern ten times slower."""
 _MAX_ERROR_LINES = 3000

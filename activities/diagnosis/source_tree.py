@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 MAX_FILES = 3000
@@ -75,6 +76,11 @@ class SourceTree:
                 found.add(parts[0])
         return found
 
+    def root_folders(self) -> set[str]:
+        """Folders at the root or in `src/` that hold Python files: packages, with or without `__init__`."""
+        parts = (path.removeprefix("src/").split("/") for path in self.files)
+        return {folders[0] for folders in parts if len(folders) > 1}
+
     def module_names(self) -> set[str]:
         """Every name under which any file or directory of the tree might be imported."""
         found = set()
@@ -88,7 +94,26 @@ class SourceTree:
         """Files that a dotted module name may mean, from whichever directory it is imported."""
         tail = module.replace(".", "/")
         ends = (f"/{tail}.py", f"/{tail}/__init__.py")
-        return [path for path in self.files if f"/{path}".endswith(ends)]
+        named = self._by_name.get(tail.rsplit("/", 1)[-1], ())
+        return [path for path in named if f"/{path}".endswith(ends)]
+
+    def has(self, path: str) -> bool:
+        """Whether the tree holds this file."""
+        return path in self._known
+
+    @cached_property
+    def _known(self) -> frozenset[str]:
+        return frozenset(self.files)
+
+    @cached_property
+    def _by_name(self) -> dict[str, list[str]]:
+        """Files by the last part of the name they are imported under."""
+        found: dict[str, list[str]] = {}
+        for path in self.files:
+            parts = path.removesuffix(".py").split("/")
+            name = parts[-2] if parts[-1] == "__init__" and len(parts) > 1 else parts[-1]
+            found.setdefault(name, []).append(path)
+        return found
 
 
 def read_tree(root: Path) -> SourceTree:

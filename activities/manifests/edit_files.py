@@ -3,8 +3,7 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from activities.manifests import dockerfile, dockerfile_edits, language_edits, node_edits
-from activities.manifests.editors import editor_for
+from activities.manifests import dockerfile, dockerfile_edits, language_edits, node_edits, python_edits
 from activities.manifests.errors import ManifestError
 from activities.manifests.node_commands import installing_stage
 from workflows.models.finding import Finding, FindingKind
@@ -71,26 +70,6 @@ def makes(kind: FindingKind) -> bool:
     return kind in _EDITS
 
 
-def _add_package(finding: Finding, text: str, build_target: str | None) -> str:
-    editor = editor_for(finding.target or "")
-    specifier = finding.version or ""
-    for name in finding.names:
-        if editor is None:
-            text = dockerfile.add_pip_packages(text, [name + specifier], target=build_target)
-        elif editor.requirement_of(text, name) is None:
-            text = editor.add(text, name, specifier)
-    return text
-
-
-def _pin_package(finding: Finding, text: str, _: str | None) -> str:
-    editor = editor_for(finding.target or "")
-    if editor is None or finding.version is None:
-        raise ManifestError(f"{finding.target} is not a manifest in which a version can be pinned")
-    for name in finding.names:
-        text = editor.pin(text, name, finding.version)
-    return text
-
-
 def _add_system_packages(finding: Finding, text: str, build_target: str | None) -> str:
     """Into the stage that runs, or, for what the build itself lacked, into the stage that installs."""
     stage = finding.stage
@@ -128,8 +107,12 @@ def _edit_run_command(finding: Finding, text: str, build_target: str | None) -> 
 
 
 _EDITS: dict[FindingKind, Callable[[Finding, str, str | None], str]] = {
-    FindingKind.ADD_PYTHON_PACKAGE: _add_package,
-    FindingKind.CHANGE_PYTHON_VERSION_PIN: _pin_package,
+    FindingKind.ADD_PYTHON_PACKAGE: python_edits.add,
+    FindingKind.CHANGE_PYTHON_VERSION_PIN: python_edits.pin,
+    FindingKind.RENAME_PYTHON_PACKAGE: python_edits.rename,
+    FindingKind.REPLACE_PYTHON_PACKAGE: python_edits.replace,
+    FindingKind.REMOVE_PYTHON_PACKAGE: python_edits.remove,
+    FindingKind.ADD_EXTRA: python_edits.add_extra,
     FindingKind.ADD_SYSTEM_PACKAGE: _add_system_packages,
     FindingKind.ADD_NODE_PACKAGE: node_edits.add_node_package,
     FindingKind.REMOVE_NODE_PACKAGE: node_edits.remove_node_package,

@@ -8,9 +8,12 @@ from typing import Protocol
 
 from packaging.requirements import Requirement
 
-from activities.manifests import pyproject, requirements
+from activities.manifests import pyproject, requirements, setup_cfg
 
-_REQUIREMENTS = re.compile(r"^(?:.*requirements.*|constraints.*)\.txt$", re.IGNORECASE)
+_REQUIREMENTS = re.compile(
+    r"^(?:.*requirements.*|constraints.*|(?:pip[-_]?)?reqs?(?:[-_.]\w+)*|(?:\w+[-_])?deps|dependencies)\.txt$",
+    re.IGNORECASE,
+)
 
 
 class ManifestEditor(Protocol):
@@ -37,6 +40,8 @@ def editor_for(path: str) -> ManifestEditor | None:
     file = PurePosixPath(path.replace("\\", "/"))
     if file.name == "pyproject.toml":
         return pyproject
+    if file.name == "setup.cfg":
+        return setup_cfg
     in_folder = file.suffix == ".txt" and file.parent.name == "requirements"
     return requirements if in_folder or _REQUIREMENTS.match(file.name) else None
 

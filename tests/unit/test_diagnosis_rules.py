@@ -70,7 +70,7 @@ FIXES = [
     (
         "run",
         SITE + "ImportError: email-validator is not installed, run `pip install 'pydantic[email]'`\n",
-        "email-validator",
+        "pydantic[email]",
     ),
     (
         "run",
@@ -152,9 +152,8 @@ DECLINES = [
     ),
     ("run", NO_MODULE + "'main'\n", "own_module"),
     ("run", NO_MODULE + "'company_internal_auth'\n", "unknown_module"),
-    ("run", NO_MODULE + "'imp'\n", "removed_module"),
     ("run", NO_MODULE + "'_sqlite3'\n", "standard_module"),
-    ("run", NO_MODULE + "'werkzeug.contrib'\n", "submodule"),
+    ("run", NO_MODULE + "'werkzeug.nonesuch'\n", "submodule"),
     ("run", NO_MODULE + "'attr.validators'; 'attr' is not a package\n", "shadowed"),
     ("run", FRAME + "ImportError: libsecret-thing.so.3: " + NO_FILE, "unknown_library"),
     ("run", 'ERROR:    Error loading ASGI app. Could not import module "main".\n', "cannot_import_app"),
@@ -165,8 +164,8 @@ DECLINES = [
     ("run", FRAME + "ValueError: please pip install something-nobody-knows first\n", "other_error"),
     (
         "build",
-        "ERROR: Could not find a version that satisfies the requirement flaskk (from versions: none)\n"
-        "ERROR: No matching distribution found for flaskk\n",
+        "ERROR: Could not find a version that satisfies the requirement acme-billing (from versions: none)\n"
+        "ERROR: No matching distribution found for acme-billing\n",
         "no_distribution",
     ),
     ("build", "ERROR: ResolutionImpossible: for help visit the documentation\n", "version_conflict"),
