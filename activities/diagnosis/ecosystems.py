@@ -8,11 +8,11 @@ ECOSYSTEMS: tuple[Ecosystem, ...] = (
     python.ECOSYSTEM,
     node.ECOSYSTEM,
     go.ECOSYSTEM,
+    system.ECOSYSTEM,
     ruby.ECOSYSTEM,
     php.ECOSYSTEM,
     java.ECOSYSTEM,
     rust.ECOSYSTEM,
-    system.ECOSYSTEM,
     declines.ECOSYSTEM,
     node.LAST,
 )

@@ -16,6 +16,10 @@ _BUILD = re.compile(
             r"did not complete successfully|failed to compute cache key",
             r"^(?:The command '.*' returned a non-zero code|Removing intermediate container )",
             r"^(?:COPY|ADD) failed:|pull access denied|^manifest for \S+ not found",
+            r"^\d{1,4}\.\d{1,4} +\S|failed to build: The command|Dockerfile parse error",
+            r"^/bin/(?:ba|a|da)?sh: (?:(?:line )?\d+: )?(?:mvn|gradle|wget|curl|git|g?make|cmake|gcc|unzip"
+            r"|pip3?|npm|yarn|cargo|go|bundle|gem|composer|apt-get|apk|yum|dnf): (?:command )?not found",
+            r"recipe for target '|requires a different Python|externally-managed-environment",
             # the system's package managers
             r"^(?:\d+\.\d+ )?E: |^W: (?:Failed to fetch|GPG error|The repository)|^(?:Get|Hit|Err|Ign):\d+ ",
             r"^Reading package lists\.\.\.|^(?:Unpacking|Setting up|Selecting previously unselected) ",
@@ -30,12 +34,16 @@ _BUILD = re.compile(
             r"error: command '\S*(?:gcc|cc|g\+\+|clang)\S*' failed|Cannot find command 'git'",
             r"version solving failed|No solution found when resolving",
             # Node
-            r"^npm (?:ERR!|error) (?:code )?(?:E404|ETARGET|ERESOLVE|EUSAGE|EBADENGINE|404|notarget)",
+            r"^npm (?:ERR!|error) (?:code )?(?:E40\d|ETARGET|ERESOLVE|EUSAGE|EBADENGINE|404|notarget)",
             r"^npm (?:WARN|warn) (?:deprecated|EBADENGINE|ERESOLVE)|^npm (?:ERR!|error) gyp ",
             r"^npm (?:ERR!|error) Run \"npm help (?:ci|install)\"|`npm ci` can only install",
             r"^gyp (?:ERR!|verb)|node-pre-gyp|^\[\d/\d\] (?:Resolving|Fetching|Linking|Building) |ERR_PNPM_",
             r"error TS\d+:|Module not found: Error: Can't resolve|^error .*The engine \"node\"",
+            r"The lockfile would have been modified|yarnpkg\.com/en/docs/cli/(?:install|add)",
+            r"Failed to compile\.$|Type error: (?:Could not find a declaration|Cannot find module)",
             # other languages
+            r"^The dependencies in your gemfile changed|trying a newer version of Cargo",
+            r"^failed to select a version for |Fatal error compiling:|there may be a typo in the package",
             r"missing go\.sum entry|no required module provides package|is not in (?:GOROOT|std)\b",
             r"^go: |\S\.go:\d+:\d+: |^cgo: |^# runtime/cgo|cannot find package \"|checksum mismatch$",
             r"^Fetching gem metadata|version solving has failed|greater with this lockfile",

@@ -20,7 +20,7 @@ _MODULE = re.compile(
 _PACKAGES = {
     "setuptools": ("python3-setuptools", "py3-setuptools", "python3-setuptools"),
     "pkg_resources": ("python3-pkg-resources", "py3-setuptools", "python3-setuptools"),
-    "distutils": ("python3-setuptools", "py3-setuptools", "python3-setuptools"),
+    "distutils": ("python3-distutils", "py3-setuptools", "python3-setuptools"),
     "pip": ("python3-pip", "py3-pip", "python3-pip"),
     "ensurepip": ("python3-venv", "py3-pip", "python3-pip"),
     "venv": ("python3-venv", "python3", "python3"),

@@ -173,7 +173,7 @@ LEFT_ALONE = [
     (NODE, "W: GPG error: x InRelease: couldn't be verified: NO_PUBKEY 2FD21310B49F6B46", "signature"),
     (NODE, "E: Unable to correct problems, you have held broken packages.", "held_packages"),
     (NODE, "x.tar.gz: FAILED\nsha256sum: WARNING: 1 computed checksum did NOT match", "checksum"),
-    (NODE, "fatal: could not read Username for 'https://a/': No such device or address", "authentication"),
+    (NODE, "fatal: could not read Username for 'https://a/': No such device or address", "private_module"),
     (NODE, "no matching manifest for linux/arm64/v8 in the manifest list entries", "platform"),
     (NODE, "FAIL src/app.test.js\nTests:       1 failed, 3 passed, 4 total", "own_tests"),
 ]  # fmt: skip
@@ -198,7 +198,7 @@ def test_what_no_change_of_ours_cures(tmp_path: Path, dockerfile: str, log: str,
         ('exec: "/entrypoint.sh": permission denied: unknown.', "permission_denied"),
         ('exec /app: exec format error', "exec_format"),
         ("/usr/bin/env: 'bash\\r': No such file or directory", "line_ends"),
-        ("java.lang.OutOfMemoryError: Java heap space", "out_of_memory"),
+        ("java.lang.OutOfMemoryError: Java heap space", "memory"),
         ("OSError: [Errno 28] No space left on device", "disk_full"),
         ("locale.Error: unsupported locale setting", "locale"),
     ],
@@ -207,4 +207,4 @@ def test_what_a_service_dies_of_beyond_its_image(tmp_path: Path, log: str, rule:
     """Ports, secrets, neighbours, memory, disks: nothing to install."""
     result = ask(tmp_path, log, NODE, Phase.RUN)
     assert result.decision is Decision.DECLINE, result.findings
-    assert result.findings[0].rule == f"decline.{rule}", result.reason
+    assert result.findings[0].rule.partition(".")[2] == rule, result.reason
