@@ -68,7 +68,7 @@ def read_log(text: str, first_line: int = 1) -> Log:
     start = _start_of_end(text)
     first = first_line + text.count("\n", 0, start)
     numbered = enumerate(text[start:].split("\n"), first)
-    lines = _name_summaries([_read(number, raw) for number, raw in numbered])
+    lines = _name_summaries(_undo_zeros([_read(number, raw) for number, raw in numbered]))
     steps = (line for line in lines if line.stream.startswith("#"))
     failed = {line.stream for line in steps if _STEP_FAILED.match(_ANSI.sub("", line.text))}
     summaries = {line.stream for line in lines if line.stream.startswith("summary")}
@@ -97,6 +97,18 @@ def _read(number: int, raw: str) -> LogLine:
     if vertex:
         stream, plain = f"#{vertex['vertex']}", plain[vertex.end() :]
     return LogLine(number, raw, plain, stream)
+
+
+def _undo_zeros(lines: list[LogLine]) -> list[LogLine]:
+    """BuildKit 0.10 printed what a step says as `#0 1.23 ...`; it belongs to the step named last."""
+    if not any(line.stream == "#0" for line in lines) or any(line.text.startswith("#0 [") for line in lines):
+        return lines
+    step, named = "#0", []
+    for line in lines:
+        if line.stream.startswith("#") and line.stream != "#0":
+            step = line.stream
+        named.append(replace(line, stream=step) if line.stream == "#0" else line)
+    return named
 
 
 def _name_summaries(lines: list[LogLine]) -> list[LogLine]:

@@ -31,7 +31,7 @@ _APT_VERSION = re.compile(r"E: Version '(?P<version>[^']+)' for '(?P<name>[^']+)
 _SUITE = rf"(?P<suite>{'|'.join(code_names())})"
 _APT_GONE = re.compile(
     rf"(?:[EW]: |Err).*://[^/\s]+/(?:debian|debian-security|ubuntu)/?(?:dists/|\s){_SUITE}\b.*"
-    r"(?:404 +Not Found|(?:no longer has|does not have) a Release file)"
+    r"(?:404 +Not Found|(?:no longer has|does not have) a Release file|Release$)"
 )
 _APT_POOL = re.compile(r"E: Failed to fetch \S+/pool/\S+")
 _APT_INDEX_LOST = re.compile(rf"{_APT_GONE.pattern}|^E: Some index files failed to download")

@@ -42,8 +42,8 @@ def with_python(image: str, python: str) -> str:
     """
     found = _PYTHON_IMAGE.match(image)
     if found:
-        rest = _DISTRIBUTION.sub("", found["rest"] or "")
-        if "windows" in rest or "nanoserver" in rest or rest.startswith("rc"):
+        rest = re.sub(r"^-?rc\d*\b", "", _DISTRIBUTION.sub("", found["rest"] or ""))
+        if "windows" in rest or "nanoserver" in rest:
             return ""
         rest = rest if not rest or rest.startswith("-") else f"-{rest}"
         return f"{found['repository']}:{python}{rest}"

@@ -74,7 +74,7 @@ def _account(lines: Iterable[LogLine]) -> list[_Asked]:
             found = []
         for pattern in (_REQUESTED, _DEPENDS):
             match = pattern.match(line.plain)
-            spec = specifier_of(match["spec"] or "") if match else None
+            spec = specifier_of((match["spec"] or "").split(";")[0]) if match else None
             if match and spec is not None:
                 by = f"{match['by']} {match['version']}" if "by" in match.groupdict() else ""
                 found.append(_Asked(match["name"], spec, by, line))

@@ -14,7 +14,9 @@ from activities.diagnosis.project import Project
 from activities.diagnosis.python_base import other_python, without_alpine
 from activities.diagnosis.python_parents import of_parent, parents
 from activities.diagnosis.python_releases import (
+    PYTHONS,
     nearest,
+    newest_python,
     newest_python_of_all,
     newest_python_with_wheels,
     number,
@@ -160,6 +162,10 @@ def _for_other_python(
     oldest = min((p for p in map(oldest_python, fitting) if p), key=number, default="")
     running = project.python_version
     bound = next((c.version for c in requirement.specifier if c.operator in ("==", ">=", "~=", ">")), "")
+    newest = _last_python(fitting, project)
+    if newest:
+        why = f"every release of {name} that is asked for needs Python {newest} or older"
+        return other_python("no_release", newest, why, lines, project)
     oldest = oldest or python_for(name, bound)
     if oldest and (not running or number(oldest) > number(running)):
         why = f"every release of {name} that is asked for needs Python {oldest} or newer"
@@ -187,6 +193,10 @@ def _no_such_version(
     """The distribution exists, but not in a release that is asked for."""
     ignored = _ignored(around)
     wanted = [release for release in ignored if requirement.specifier.contains(release, prereleases=True)]
+    newest = _last_python([ignored[release] for release in wanted], project)
+    if newest:
+        why = f"{requirement} needs Python {newest} or older"
+        return other_python("no_release", newest, why, lines, project)
     oldest = min((p for r in wanted if (p := oldest_python(ignored[r]))), key=number, default="")
     running = project.python_version
     if oldest and (not running or number(oldest) > number(running)):
@@ -233,3 +243,11 @@ def _newer_python(
         why = f"{name} {release} needs Python {oldest}, and the image has {running}"
         return other_python("no_release", oldest, why, lines, project)
     return None
+
+
+def _last_python(requires: list[str], project: Project) -> str:
+    """The newest Python that any of these Requires-Python admits, where the image's own is newer; else ''."""
+    newest = max((p for one in requires if (p := newest_python(one))), key=number, default="")
+    floats = re.search(r"(?:^|/)python(?::(?:3|latest)?(?:-[a-z]+)*)?$", project.base_image)
+    running = project.python_version or (PYTHONS[-1] if floats else "")
+    return newest if newest and running and number(newest) < number(running) else ""

@@ -13,7 +13,6 @@ from activities.diagnosis.reading import Ecosystem, Place
 from activities.diagnosis.ruby_releases import TOOL, number, ruby_version
 from activities.diagnosis.toolchain import (
     first_command,
-    manager_for,
     tool_image,
 )
 from activities.diagnosis.verdicts import Need, Refusal, Verdict
@@ -32,7 +31,8 @@ def _load_error(found: re.Match[str], place: Place, project: Project) -> Verdict
     if feature.split("/")[0] == "bundler":
         return command_need("ruby.no_bundler", "gem install bundler", place, "Bundler is not installed")
     split = table("ruby.json")["split"].get(feature)
-    if split and manager_for(project, TOOL) == "apk" and not tool_image(project, TOOL):
+    distribution = project.package_manager == "apk" and "alpine" in project.base_image
+    if split and distribution and not tool_image(project, TOOL):
         why = f"Alpine packages {feature} apart from Ruby itself, as {split}"
         return Need("system.ruby_split", FindingKind.ADD_SYSTEM_PACKAGE, (split,), lines, why)
     gem = _moved(feature, project) or _gem_of(feature)

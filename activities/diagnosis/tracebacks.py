@@ -15,6 +15,8 @@ _CAUSE = "The above exception was the direct cause of the following exception:"
 _CONTEXT = "During handling of the above exception, another exception occurred:"
 _BARE_SYNTAX = re.compile(r"^(?:SyntaxError|IndentationError|TabError): ")
 _MESSAGE_LINES = 12
+_LOST_LINES = 2
+"""A log that is cut begins at most so many lines above the first frame that is left."""
 _INSTALLED = re.compile(r"/(?:site|dist)-packages/|/lib/python\d|^<|/pip-install-|/pip-build-env-")
 
 
@@ -81,7 +83,7 @@ def chains(lines: Sequence[LogLine]) -> list[Chain]:
     found: list[Chain] = []
     index = 0
     while index < len(lines):
-        if _HEADER in lines[index].plain or _starts_bare_syntax_error(lines, index):
+        if _HEADER in lines[index].plain or _starts_without_header(lines, index):
             start = index
             raised, index = _chain(lines, index)
             if raised:
@@ -158,8 +160,10 @@ def _exception(
     return Raised(found["type"], message, "\n".join(text), lines[index], frames, link), end
 
 
-def _starts_bare_syntax_error(lines: Sequence[LogLine], index: int) -> bool:
-    """`File "x", line 3` / code / caret / `SyntaxError: ...` comes without a header."""
+def _starts_without_header(lines: Sequence[LogLine], index: int) -> bool:
+    """`File "x", line 3`, code, caret, `SyntaxError: ...`; or a traceback whose beginning the log has lost."""
     if not _FRAME.match(lines[index].plain):
         return False
+    if index < _LOST_LINES:
+        return True
     return any(_BARE_SYNTAX.match(line.plain) for line in lines[index + 1 : index + 5])
