@@ -14,14 +14,15 @@ def near_popular(name: str, popular: Collection[str]) -> str:
     """The popular name that `name` could be mistaken for; '' for none, and for a popular name itself."""
     if name in popular:
         return ""
-    squeezed, parts = _squeezed(name), sorted(_parts(name))
+    letters, squeezed, parts = set(name), _squeezed(name), sorted(_parts(name))
     for other in sorted(popular):
         if len(other) < _SHORT:
             continue
         if squeezed == _squeezed(other) or (len(parts) > 1 and parts == sorted(_parts(other))):
             return other
         allowed = 2 if len(other) >= _LONG else 1
-        if abs(len(other) - len(name)) <= allowed and distance(name, other) <= allowed:
+        close = abs(len(other) - len(name)) <= allowed and len(letters ^ set(other)) <= 2 * allowed
+        if close and distance(name, other) <= allowed:
             return other
     return ""
 

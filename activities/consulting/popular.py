@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from activities.consulting.asking import Tool
 from activities.consulting.near_names import near_popular
-from activities.diagnosis.knowledge import distribution_names, known_distribution
+from activities.diagnosis.knowledge import known_distribution
 from activities.diagnosis.node_knowledge import is_known, popular_near
+from activities.diagnosis.package_index import is_popular, popular_distributions
 from activities.manifests.names import canonical
 
 
@@ -14,6 +15,8 @@ def on_record(tool: Tool, name: str) -> bool:
     if tool is Tool.NPM:
         return is_known(name)
     known = known_distribution(name)
+    if is_popular(name):
+        return True
     return known is not None and canonical(known.name) == canonical(name)
 
 
@@ -21,4 +24,8 @@ def well_known_near(tool: Tool, name: str) -> str:
     """The popular package that `name` could be mistaken for; '' for none, and for a name on record."""
     if on_record(tool, name):
         return ""
-    return (popular_near(name) or "") if tool is Tool.NPM else near_popular(name, distribution_names())
+    return (
+        (popular_near(name) or "")
+        if tool is Tool.NPM
+        else near_popular(name, frozenset(popular_distributions()))
+    )

@@ -86,11 +86,6 @@ def is_trusted(distribution: Distribution) -> bool:
     return canonicalize_name(distribution.name) in _distributions() or is_famous(distribution.name)
 
 
-def distribution_names() -> frozenset[str]:
-    """Canonical names of every distribution on record."""
-    return frozenset(_distributions())
-
-
 def brought_along_by(distributions: set[str]) -> set[str]:
     """Canonical names that installing `distributions` (canonical names) installs without being asked."""
     implied = _table("implied.json", "implied")

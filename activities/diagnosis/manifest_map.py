@@ -82,9 +82,11 @@ def _choose(
     if serving:
         return replace(known, target=serving[0], note=_note(context, serving[0]))
     if set(facts.locked_tools()) & _PYPROJECT_TOOLS and _editable_pyproject(context):
-        names, markers, _ = _declared(context, ["pyproject.toml"])
+        names, markers, _, read = _declared(context, ["pyproject.toml"])
         declared = known.declared | names
-        return replace(known, target="pyproject.toml", declared=declared, markers=(*known.markers, *markers))
+        return replace(
+            known, target="pyproject.toml", declared=declared, markers=(*known.markers, *markers), files=read
+        )
     if dockerfile.pip_packages(facts):
         return replace(known, in_dockerfile=True)
     tools = facts.locked_tools()
