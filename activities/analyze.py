@@ -18,11 +18,15 @@ from activities.adapters.heartbeat import beating
 from activities.adapters.http_probe import HttpProber
 from activities.adapters.masking import Masking
 from activities.adapters.redaction import Redactor
-from activities.diagnosis.diagnose import Diagnosis, diagnose, scan
+from activities.consulting.consultant import Consultant, Consultation, Consulted
+from activities.consulting.removed_names import removed_name
+from activities.diagnosis.answers import edit_refused
+from activities.diagnosis.diagnose import Decision, Diagnosis, diagnose, scan
 from activities.diagnosis.evidence import ContainerFacts, Evidence, Phase, SourceText
 from activities.diagnosis.operator import operator_finding, require_doable
 from activities.diagnosis.project import Project
 from activities.diagnosis.rendering import render_analysis
+from activities.diagnosis.source_tree import read_text
 from activities.second_opinion import SecondOpinion, unexplained
 from workflows import ports
 from workflows.models.finding import Finding, FindingKind
@@ -46,6 +50,7 @@ class Analyze:
     prober: HttpProber
     artifacts: ArtifactStore
     masking: Masking
+    consultant: Consultant
     second_opinion: SecondOpinion | None = None
     """None: no language model is configured."""
 
@@ -70,14 +75,53 @@ class Analyze:
         if job.failure is None and not asked_to_repair:
             finding = await asyncio.to_thread(operator_finding, job.intent, Project(evidence))
             found = AnalyzeResult(healthy=False, findings=(finding,), reason=finding.reason)
-            return await self._answer(job, evidence.sources, _doable(found))
+            found = _doable(await self._consulted(job, evidence, found))
+            return await self._answer(job, evidence.sources, found)
         if job.failure is None and not containers:
-            return await self._answer(job, (), await asyncio.to_thread(_never_started, evidence))
+            found = await asyncio.to_thread(_never_started, evidence)
+            return await self._answer(job, (), await self._consulted(job, evidence, found))
         diagnosis = await asyncio.to_thread(diagnose, evidence)
-        found = _conclude(job, containers, diagnosis)
+        pinned = await self._removed_name(job, evidence, diagnosis)
+        found = _conclude(job, containers, pinned or diagnosis)
         if not found.healthy and not found.findings and unexplained(diagnosis):
             found = await self._second_opinion(job, evidence, found, redactor)
-        return await self._answer(job, evidence.sources, found)
+        seen = found if pinned else await self._consulted(job, evidence, found)
+        return await self._answer(job, evidence.sources, seen)
+
+    async def _consulted(self, job: AnalyzeInput, evidence: Evidence, found: AnalyzeResult) -> AnalyzeResult:
+        """The findings as the image's package index lets them stand; all of them gone is no safe fix."""
+        seen = await self._consult(job, evidence, found.findings)
+        reason = "; ".join([found.reason, *seen.withdrawn])
+        return found.model_copy(update={"findings": seen.findings, "reason": reason})
+
+    async def _consult(
+        self, job: AnalyzeInput, evidence: Evidence, findings: tuple[Finding, ...]
+    ) -> Consulted:
+        base_image = await asyncio.to_thread(lambda: Project(evidence).base_image)
+        about = Consultation(
+            run_id=job.run.run_id,
+            findings=findings,
+            images=(job.target.image, base_image),
+            read=lambda path: read_text(Path(job.target.workspace) / path) or "",
+            build_target=evidence.build_target or None,
+            min_package_age_days=job.min_package_age_days,
+        )
+        return await self.consultant.consult(about)
+
+    async def _removed_name(
+        self, job: AnalyzeInput, evidence: Evidence, diagnosis: Diagnosis
+    ) -> Diagnosis | None:
+        """For a declined name that a package lacks: a pin, where the index knows when the name went."""
+        if diagnosis.decision is not Decision.DECLINE or not diagnosis.findings:
+            return None
+        project = Project(evidence)
+        asked = await asyncio.to_thread(removed_name, diagnosis.findings[0], project)
+        seen = (await self._consult(job, evidence, (asked,))).findings if asked else ()
+        proven = next((finding for finding in seen if finding.version), None)
+        refusal = await asyncio.to_thread(edit_refused, proven, project) if proven else ""
+        if proven is None or refusal:
+            return None
+        return Diagnosis(decision=Decision.FIX, findings=(proven,), reason=proven.reason)
 
     async def _second_opinion(
         self, job: AnalyzeInput, evidence: Evidence, found: AnalyzeResult, redactor: Redactor

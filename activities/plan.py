@@ -6,17 +6,20 @@ files were before round 1, which the journal knows.
 
 import asyncio
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from temporalio import activity
 
 from activities.adapters.artifact_store import ArtifactStore
+from activities.adapters.heartbeat import beating
 from activities.adapters.journal import JournalStore
 from activities.adapters.masking import Masking
 from activities.adapters.redaction import Redactor
 from activities.adapters.state_dir import PlanStore
 from activities.adapters.unified_diff import FilePatch, apply, make_diff, parse
 from activities.adapters.workspace import Workspace
+from activities.locking.locker import Locked, Locker, LockError
 from activities.manifests.edit_files import EditedFiles
 from activities.manifests.errors import ManifestError
 from activities.risks.gathering import RiskGatherer
@@ -50,6 +53,7 @@ class Plan:
     artifacts: ArtifactStore
     masking: Masking
     risks: RiskGatherer
+    locker: Locker
 
     @activity.defn(name=ports.PLAN.name)
     async def plan(self, job: PlanInput) -> PlanResult:
@@ -58,14 +62,20 @@ class Plan:
         Raises:
             OrchestratorError: ``diff_not_allowed``, ``diff_invalid``, ``diff_too_large``, ``no_safe_fix``.
         """
+        async with beating("plan"):
+            return await self._made(job)
+
+    async def _made(self, job: PlanInput) -> PlanResult:
         edited = await asyncio.to_thread(self._edit, job)
-        diff, patches = await asyncio.to_thread(self._checked_diff, job, edited)
-        plan = _plan(job, edited, diff)
-        found = await self.risks.risks(job, plan, edited.changed())
-        plan = plan.model_copy(update={"warnings": (*plan.warnings, *found)})
+        locked = await self._locked(job, edited)
+        diff, patches = await asyncio.to_thread(self._checked_diff, job, edited, locked)
+        plan = _plan(job, edited, diff, locked)
+        found = await self.risks.risks(job, plan, edited.changed(), locked.written)
+        told = tuple(warning for warning in plan.warnings if warning not in found)
+        plan = plan.model_copy(update={"warnings": (*told, *found)})
         await asyncio.to_thread(self.plans.write, job.run.run_id, plan.digest, diff)
         stored = await self._store(job, plan, diff.decode("utf-8", "surrogateescape"), patches)
-        return stored.model_copy(update={"risks": stored.plan.warnings[len(plan.warnings) - len(found) :]})
+        return stored.model_copy(update={"risks": stored.plan.warnings[len(told) :]})
 
     def _edit(self, job: PlanInput) -> EditedFiles:
         workspace = Workspace(job.target)
@@ -89,7 +99,19 @@ class Plan:
             raise OrchestratorError("no_safe_fix", detail=str(error)) from error
         return edited
 
-    def _checked_diff(self, job: PlanInput, edited: EditedFiles) -> tuple[bytes, tuple[FilePatch, ...]]:
+    async def _locked(self, job: PlanInput, edited: EditedFiles) -> Locked:
+        """Lock files by their own tools; what those say is masked before anybody sees it."""
+        if job.operator_patch is not None:  # taken as it is, or not at all
+            return Locked()
+        try:
+            return await self.locker.update(job.target, edited, job.findings)
+        except LockError as error:
+            redactor = await self.masking.redactor(job.target)
+            raise OrchestratorError("no_safe_fix", detail=redactor.text(str(error))) from error
+
+    def _checked_diff(
+        self, job: PlanInput, edited: EditedFiles, locked: Locked
+    ) -> tuple[bytes, tuple[FilePatch, ...]]:
         """The diff, read back with the parser that guards it: allow list and limits before any write (I1)."""
         parts = [make_diff(path, before, after) for path, (before, after) in edited.changed().items()]
         text = "".join(parts)
@@ -97,12 +119,18 @@ class Plan:
         workspace = Workspace(job.target)
         for patch in patches:
             workspace.resolve(patch.path)
-        lines = sum(patch.added + patch.removed for patch in patches)
+        generated = _lines(patch for patch in patches if patch.path in locked.written)
+        lines = _lines(patches) - generated
         if len(patches) > job.limits.max_files:
             detail = f"{len(patches)} files, {job.limits.max_files} are permitted"
             raise OrchestratorError("diff_too_large", detail=detail)
         if lines > job.limits.max_changed_lines:
             detail = f"{lines} changed lines, {job.limits.max_changed_lines} are permitted"
+            raise OrchestratorError("diff_too_large", detail=detail)
+        if generated > job.limits.max_changed_lock_lines:
+            detail = (
+                f"{generated} changed lines of lock files, {job.limits.max_changed_lock_lines} are permitted"
+            )
             raise OrchestratorError("diff_too_large", detail=detail)
         return text.encode("utf-8", "surrogateescape"), patches
 
@@ -123,7 +151,11 @@ class Plan:
         return PlanResult(plan=plan, artifacts=tuple(stored))
 
 
-def _plan(job: PlanInput, edited: EditedFiles, diff: bytes) -> ActionPlan:
+def _lines(patches: Iterable[FilePatch]) -> int:
+    return sum(patch.added + patch.removed for patch in patches)
+
+
+def _plan(job: PlanInput, edited: EditedFiles, diff: bytes, locked: Locked) -> ActionPlan:
     changed = edited.changed()
     kinds = {finding.kind for finding in job.findings}
     only_restart = kinds == {FindingKind.RESTART}
@@ -148,7 +180,7 @@ def _plan(job: PlanInput, edited: EditedFiles, diff: bytes) -> ActionPlan:
         findings=job.findings,
         generated_by=_author(job),
         policy_digest=job.policy_digest,
-        warnings=_warnings(edited),
+        warnings=(*_warnings(edited, job.findings), *locked.warnings),
     )
     return plan.model_copy(update={"digest": plan.compute_digest()})
 
@@ -229,12 +261,13 @@ def _summary(findings: tuple[Finding, ...], files: tuple[str, ...]) -> str:
     return what if files or not said else f"{what} (no file changes)"
 
 
-def _warnings(edited: EditedFiles) -> tuple[str, ...]:
+def _warnings(edited: EditedFiles, findings: tuple[Finding, ...]) -> tuple[str, ...]:
     idle = tuple(
         f"{', '.join(finding.names)} stands in {finding.target} already; the image is only rebuilt"
         for finding in edited.idle
     )
-    return idle + tuple(_unpinned(edited))
+    doubts = tuple(dict.fromkeys(line for finding in findings for line in finding.doubts))
+    return idle + tuple(_unpinned(edited)) + doubts
 
 
 def _unpinned(edited: EditedFiles) -> list[str]:

@@ -23,15 +23,19 @@ from activities.adapters.redaction import Redactor
 from activities.adapters.state_dir import PlanStore, StateDir
 from activities.adapters.statsd import Metrics
 from activities.adapters.temporal_runs import TemporalRuns
+from activities.adapters.throwaway import Throwaway
 from activities.adapters.used_tokens import UsedTokens
 from activities.analyze import Analyze
 from activities.approve import RecordApprovals, Revalidate
 from activities.build import Build
 from activities.check_token import CheckToken
 from activities.checks.implicit_project import implicit_names
+from activities.consulting.asking import Asker
+from activities.consulting.consultant import Consultant
 from activities.hold import AwaitRelease, LookAround
 from activities.lane import EnterLane, LeaveLane
 from activities.locate import Locate
+from activities.locking.locker import Locker
 from activities.patch import Patch
 from activities.plan import Plan
 from activities.preflight import Preflight
@@ -72,6 +76,7 @@ class Adapters:
     masking: Masking
     resources: ProjectResources
     git: GitDiff
+    throwaway: Throwaway
     metrics: Metrics
     second_opinion: SecondOpinion | None = None
     """None: no language model is configured."""
@@ -122,6 +127,7 @@ async def build_adapters(
         masking=Masking(engine, compose_runner),
         resources=ProjectResources(engine.client),
         git=GitDiff(environment),
+        throwaway=Throwaway(engine.client),
         metrics=Metrics(
             settings.statsd_host if settings.statsd_enabled else None,
             settings.statsd_port,
@@ -165,6 +171,7 @@ def wire(adapters: Adapters, settings: WorkerSettings, host: str) -> Wiring:
         mask=Redactor().text,
         of_temporal=lambda client: bind_temporal(TemporalRuns(client, settings.task_queue)),
         unsettled=adapters.journals.unsettled,
+        leftovers=adapters.throwaway.sweep,
     )
 
 
@@ -187,10 +194,14 @@ def bind(on: Adapters, host: str, task_queue: str) -> dict[str, Activity]:
             prober=on.prober,
             artifacts=on.artifacts,
             masking=on.masking,
+            consultant=Consultant(on.engine, Asker.on(on.throwaway)),
             second_opinion=on.second_opinion,
         ).analyze,
         ports.PLAN.name: Plan(
-            plans=plans, risks=RiskGatherer(on.engine, on.compose, on.journals), **stored
+            plans=plans,
+            risks=RiskGatherer(on.engine, on.compose, on.journals),
+            locker=Locker(on.throwaway),
+            **stored,
         ).plan,
         ports.REVALIDATE.name: Revalidate(
             policies=on.policies, plans=plans, docker=on.engine, compose=on.compose

@@ -7,7 +7,7 @@ that Temporal does not know belongs to another server: only ``recover`` may sett
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from typing import Final
@@ -32,11 +32,13 @@ class Sweep:
         runs: asks Temporal.
         host_queue: where the journals can be reached.
         unsettled: reads them; blocking.
+        leftovers: removes throwaway containers of workers that died, once their time is over.
     """
 
     runs: TemporalRuns
     host_queue: str
     unsettled: Callable[[], tuple[Journal, ...]]
+    leftovers: Callable[[], Awaitable[int]]
     _said: set[str] = field(default_factory=set)
 
     async def once(self) -> None:
@@ -69,6 +71,8 @@ class Sweep:
     async def forever(self) -> None:
         """Look at once, then every now and then; never raises but on cancellation."""
         while True:
+            with suppress(OrchestratorError):  # Docker is away: the steps say so where it matters
+                await self.leftovers()
             try:
                 await self.once()
             except (RPCError, OrchestratorError) as error:

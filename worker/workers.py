@@ -1,6 +1,6 @@
 """The two Temporal workers of a process: the lifecycle on one queue, a Docker host's steps on another."""
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -35,6 +35,10 @@ _ANYWHERE: Final = {port.name for port in PORTS if not port.on_host}
 WORKFLOWS: Final = (OrchestratorRun, ProjectLane, RunGuard)
 
 
+async def _nothing() -> int:
+    return 0
+
+
 @dataclass(frozen=True)
 class Wiring:
     """What a pair of workers is made of.
@@ -46,6 +50,7 @@ class Wiring:
         workflows: workflow classes; the real ones unless a test stands in for them.
         of_temporal: the ports that need a client, once there is one.
         unsettled: journals of this host that await their end, for the sweep; empty where none can be.
+        leftovers: removes throwaway containers that nobody waits for any more, for the sweep.
     """
 
     host: str
@@ -54,6 +59,7 @@ class Wiring:
     workflows: tuple[type, ...] = WORKFLOWS
     of_temporal: Callable[[Client], Mapping[str, Activity]] = lambda _client: {}
     unsettled: Callable[[], tuple[Journal, ...]] = lambda: ()
+    leftovers: Callable[[], Awaitable[int]] = _nothing
 
 
 def build_workers(client: Client, settings: WorkerSettings, wiring: Wiring) -> tuple[Worker, Worker]:
@@ -97,6 +103,6 @@ async def running_workers(client: Client, settings: WorkerSettings, wiring: Wiri
         for worker in build_workers(client, settings, wiring):
             await stack.enter_async_context(worker)
         runs = TemporalRuns(client, settings.task_queue)
-        sweep = Sweep(runs, settings.host_queue(wiring.host), wiring.unsettled)
+        sweep = Sweep(runs, settings.host_queue(wiring.host), wiring.unsettled, wiring.leftovers)
         await stack.enter_async_context(sweeping(sweep))
         yield

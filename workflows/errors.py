@@ -150,7 +150,8 @@ CATALOGUE: dict[str, ErrorEntry] = _rows(
     ErrorEntry(
         "approval_impossible",
         "The plan needs an approval and too few people may give one ({able} may, {quorum} must): {risks}",
-        "Name approvers and their roles in a policy file, or take the risk out of requires_approval_when.",
+        "Name approvers and their roles in a policy file, or take the risk out of requires_approval_when; a young "
+        "or similarly named package is also installed when your instruction names it: \"add <package> to <service>\".",
     ),
     ErrorEntry("no_plan_yet", "There is no plan to approve yet.", "Wait for status awaiting_approval."),
     ErrorEntry("approval_not_needed", "This run does not wait for an approval.", "Nothing to do."),

@@ -53,7 +53,8 @@ ROWS: dict[str, ActivityRow] = {
         60 * _SECONDS, attempts=3, schedule_to_start=120 * _SECONDS, final=("docker_unavailable",)
     ),
     ports.ANALYZE.name: ActivityRow(300 * _SECONDS, attempts=3, heartbeat=_LOST_WORKER),
-    ports.PLAN.name: ActivityRow(120 * _SECONDS, attempts=3),
+    # The tools of lock files may have to resolve, and an image to be pulled.
+    ports.PLAN.name: ActivityRow(1200 * _SECONDS, attempts=3, heartbeat=_LOST_WORKER),
     # A host that restarts must not cost somebody's approval; the end of the wait ends the check too.
     ports.CHECK_TOKEN.name: ActivityRow(20 * _SECONDS, attempts=20, schedule_to_close=600 * _SECONDS),
     ports.REVALIDATE.name: ActivityRow(60 * _SECONDS, attempts=3),

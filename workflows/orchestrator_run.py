@@ -25,7 +25,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.models.record import RunRecord
     from workflows.models.request import RunRequest
     from workflows.models.status import RunStatus, StepName, StepStatus
-    from workflows.risk import gate_with_risks
+    from workflows.risk import approvers, gate_with_risks
     from workflows.settling import SettlingRun
 
 
@@ -144,6 +144,7 @@ class OrchestratorRun(SettlingRun):
             verification=self._measured.verification,
             failure=failure,
             known=self._findings,
+            min_package_age_days=self._measured.limits.min_package_age_days,
             may_ask_llm=self._measured.may_ask_llm,
         )
         found = await self._perform(ports.ANALYZE, job)
@@ -204,6 +205,7 @@ class OrchestratorRun(SettlingRun):
             revision=self._revision,
             operator_patch=self._request.patch,
             requires_approval_when=measured.gate.requires_approval_when,
+            approvable=bool(approvers(measured.gate)),
         )
         made = await self._perform(ports.PLAN, job)
         self._risks = made.risks

@@ -120,6 +120,8 @@ class AnalyzeInput(Model):
     failure: Failure | None = None
     known: tuple[Finding, ...] = ()
     """Findings that earlier rounds have acted on already."""
+    min_package_age_days: int = 14
+    """The policy's limit: younger packages are doubtful."""
     may_ask_llm: bool = True
 
 
@@ -150,6 +152,8 @@ class PlanInput(Model):
     operator_patch: str | None = None
     requires_approval_when: tuple[RiskRule, ...] = ()
     """Which risks to look for."""
+    approvable: bool = True
+    """Whether anybody could approve; where nobody can, a package that the operator named counts as wanted."""
 
 
 class PlanResult(Model):

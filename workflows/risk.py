@@ -16,6 +16,10 @@ class RiskFacts:
 
     unknown_packages: tuple[str, ...] = ()
     """Packages the plan adds that the knowledge base does not have; also manifests that nobody reads."""
+    young_packages: tuple[str, ...] = ()
+    """A sentence per package that first appeared on its index a short time ago."""
+    similar_names: tuple[str, ...] = ()
+    """A sentence per package whose name is easily taken for another one."""
     base_images: tuple[str, ...] = ()
     """``path: before -> after`` per changed base image."""
     beyond_packages: tuple[str, ...] = ()
@@ -78,6 +82,14 @@ def _unknown_packages(facts: RiskFacts) -> Iterator[str]:
         yield f"the knowledge base does not have {listed(facts.unknown_packages)}"
 
 
+def _young_packages(facts: RiskFacts) -> Iterator[str]:
+    yield from facts.young_packages
+
+
+def _similar_names(facts: RiskFacts) -> Iterator[str]:
+    yield from facts.similar_names
+
+
 def _base_images(facts: RiskFacts) -> Iterator[str]:
     for change in facts.base_images:
         yield f"the base image changes in {change}"
@@ -116,6 +128,8 @@ def _operator_patch(facts: RiskFacts) -> Iterator[str]:
 
 _SENTENCES: dict[RiskRule, Callable[[RiskFacts], Iterator[str]]] = {
     RiskRule.UNKNOWN_PACKAGE: _unknown_packages,
+    RiskRule.YOUNG_PACKAGE: _young_packages,
+    RiskRule.SIMILAR_NAME: _similar_names,
     RiskRule.BASE_IMAGE_CHANGE: _base_images,
     RiskRule.DOCKERFILE_BEYOND_PACKAGES: _beyond_packages,
     RiskRule.SHARED_IMAGE: _shared_image,

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from activities.diagnosis.source_tree import read_text
-from activities.manifests import dockerfile, requirements
+from activities.manifests import dockerfile, pyproject, requirements
 from activities.manifests.dockerfile_facts import CopySource, DockerfileFacts, Installed
 from activities.manifests.editors import ManifestEditor, editor_for
 from activities.manifests.errors import ManifestError
@@ -18,6 +18,8 @@ _DEVELOPMENT = re.compile(r"(?:^|[-_./])(?:dev|test|tests|lint|docs?|ci|local)(?
 
 _PROJECT_FILES = ("pyproject.toml", "setup.cfg", "setup.py")
 """Where `pip install .` finds what the project needs, the one that decides first."""
+_PYPROJECT_TOOLS = frozenset({"poetry", "uv"})
+"""Installers that keep a lock file beside pyproject.toml."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,12 @@ def _choose(
         return replace(known, refusal=refusal)
     if serving:
         return replace(known, target=serving[0], note=_note(context, serving[0]))
+    if set(facts.locked_tools()) & _PYPROJECT_TOOLS and _editable_pyproject(context):
+        names, markers, _, read = _declared(context, ["pyproject.toml"])
+        declared = known.declared | names
+        return replace(
+            known, target="pyproject.toml", declared=declared, markers=(*known.markers, *markers), files=read
+        )
     if dockerfile.pip_packages(facts):
         return replace(known, in_dockerfile=True)
     tools = facts.locked_tools()
@@ -89,6 +97,15 @@ def _choose(
     else:
         reason = "the Dockerfile installs no Python packages from a manifest in the build context"
     return replace(known, refusal=reason, nothing=not (tools or paths))
+
+
+def _editable_pyproject(context: Path) -> bool:
+    """Whether it lists packages in a form that its editor knows; the plan renews the lock file beside it."""
+    text = read_text(context / "pyproject.toml")
+    try:
+        return text is not None and pyproject.add(text, "a-name-to-try") != text
+    except ManifestError:
+        return False
 
 
 def _by_convention(context: Path) -> Manifests:

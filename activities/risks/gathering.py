@@ -30,8 +30,10 @@ class RiskGatherer:
     compose: ComposeRunner
     journals: JournalStore
 
-    async def risks(self, job: PlanInput, plan: ActionPlan, changed: Changed) -> tuple[str, ...]:
-        """One sentence per risk of the plan.
+    async def risks(
+        self, job: PlanInput, plan: ActionPlan, changed: Changed, generated: frozenset[str] = frozenset()
+    ) -> tuple[str, ...]:
+        """One sentence per risk of the plan; lock files in `generated` follow from their manifests.
 
         Raises:
             OrchestratorError: ``compose_invalid``, ``docker_unavailable``, ``journal_unreadable``.
@@ -44,7 +46,9 @@ class RiskGatherer:
         model = await self.compose.model(target.project) if shared else None
         newer = await self._undeployed(job) if builds and RiskRule.UNDEPLOYED_CHANGES in rules else ()
         facts = RiskFacts(
-            unknown_packages=unknown_packages(changed),
+            unknown_packages=unknown_packages({p: t for p, t in changed.items() if p not in generated}),
+            young_packages=_doubts(job, RiskRule.YOUNG_PACKAGE),
+            similar_names=_doubts(job, RiskRule.SIMILAR_NAME),
             base_images=tuple(_base_images(changed, target)),
             beyond_packages=tuple(_beyond(changed, target)),
             image=target.image,
@@ -75,6 +79,16 @@ class RiskGatherer:
                 known |= {entry.before} if entry.before else set()
                 known |= set(entry.written) if journal.run_id == job.run.run_id else set()
         return contents
+
+
+def _doubts(job: PlanInput, rule: RiskRule) -> tuple[str, ...]:
+    """The findings' own lines under a rule, without its name.
+
+    Where nobody could approve, the operator's instruction that names the package is the decision.
+    """
+    counted = (one for one in job.findings if job.approvable or one.origin is not FindingOrigin.OPERATOR)
+    lines = (line.partition(": ") for finding in counted for line in finding.doubts)
+    return tuple(dict.fromkeys(said for name, _, said in lines if name == rule))
 
 
 def _rules(job: PlanInput, plan: ActionPlan) -> tuple[RiskRule, ...]:

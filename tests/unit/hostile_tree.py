@@ -14,6 +14,7 @@ from activities.adapters.journal import JournalStore
 from activities.adapters.redaction import Redactor
 from activities.adapters.replacing import MAX_FILE_BYTES
 from activities.adapters.state_dir import PlanStore, StateDir
+from activities.locking.locker import Locker
 from activities.patch import Patch
 from activities.plan import Plan
 from activities.risks.gathering import RiskGatherer
@@ -134,7 +135,9 @@ class Steps:
         state, quiet = StateDir(self.state_root), NoDocker()
         journals, plans = JournalStore(state, lock_timeout_seconds=5.0), PlanStore(state)
         artifacts = ArtifactStore.in_state_dir(state)
-        self.plan_step = Plan(journals, plans, artifacts, quiet, RiskGatherer(quiet, quiet, journals))  # type: ignore[arg-type]
+        self.plan_step = Plan(
+            journals, plans, artifacts, quiet, RiskGatherer(quiet, quiet, journals), Locker(quiet)
+        )  # type: ignore[arg-type]
         self.patch_step = Patch(
             journals, plans, quiet, quiet, quiet, artifacts, quiet, GitDiff(os.environ),  # type: ignore[arg-type]
             HoldStore(journals.state),

@@ -59,7 +59,7 @@ async def test_steps_beat_before_they_know_anything(monkeypatch: pytest.MonkeyPa
     environment = ActivityEnvironment()
     environment.on_heartbeat = lambda *details: beats.append(str(details[0]))
     host: Any = SlowHost()
-    steps = {"analyze": Analyze(*[host] * 4).analyze, "verify": Verify(*[host] * 6).verify}
+    steps = {"analyze": Analyze(*[host] * 5).analyze, "verify": Verify(*[host] * 6).verify}
     job = SimpleNamespace(run=SimpleNamespace(run_id="r", generation=1), target=None)
     with pytest.raises(TimeoutError, match="enough seen"):
         await environment.run(steps[step], job)

@@ -3,6 +3,7 @@
 import hashlib
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -12,12 +13,15 @@ from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.journal import Journal, JournalEntry, JournalStore
 from activities.adapters.redaction import Redactor
 from activities.adapters.state_dir import PlanStore, StateDir
+from activities.adapters.throwaway import Outcome, Task
+from activities.locking.locker import Locker
 from activities.plan import Plan
 from activities.risks.gathering import RiskGatherer
 from workflows.errors import OrchestratorError
 from workflows.models.finding import Finding, FindingKind, FindingOrigin, Quote
 from workflows.models.plan import BuildStep, GeneratedBy, RestartStep
 from workflows.models.policy import Limits
+from workflows.models.policy_rules import RiskRule
 from workflows.models.request import Intent, IntentKind
 from workflows.models.snapshot import ServiceSnapshot
 from workflows.models.target import BuildSpec, ComposeProject, Target
@@ -37,6 +41,23 @@ class KnownSecrets:
         return Redactor({CANARY})
 
 
+class ToolInContainer:
+    """Stands in for an image in which a lock tool runs; `outcome` is how it ends."""
+
+    def __init__(self) -> None:
+        self.outcome = Outcome(127)
+        self.tasks: list[Task] = []
+
+    async def provide(self, _image: str) -> bool:
+        """Every image is here."""
+        return True
+
+    async def run(self, task: Task) -> Outcome:
+        """The prepared end."""
+        self.tasks.append(task)
+        return self.outcome
+
+
 class Bench:
     """A workspace, a state directory and the step on them."""
 
@@ -50,8 +71,12 @@ class Bench:
         self.plans = PlanStore(self.state)
         self.artifacts = ArtifactStore.in_state_dir(self.state)
         nowhere = {"DOCKER_HOST": "unix:///no/such/docker.sock"}
-        risks = RiskGatherer(DockerEngine.from_environment(nowhere), ComposeRunner(nowhere), self.journals)
-        self.step = Plan(self.journals, self.plans, self.artifacts, KnownSecrets(), risks)  # type: ignore[arg-type]
+        engine = DockerEngine.from_environment(nowhere)
+        risks = RiskGatherer(engine, ComposeRunner(nowhere), self.journals)
+        self.tool = ToolInContainer()
+        locker = Locker(self.tool)  # type: ignore[arg-type]
+        secrets: Any = KnownSecrets()
+        self.step = Plan(self.journals, self.plans, self.artifacts, secrets, risks, locker)
         self.target = Target(
             project=ComposeProject(name="shop", working_dir=str(self.workspace), config_files=()),
             service="api",
@@ -217,3 +242,97 @@ async def test_a_long_diff_is_cut_in_the_history_only(bench: Bench) -> None:
     assert len(result.plan.diff.encode()) <= 8 * 1024
     stored = next(a for a in result.artifacts if a.name == "patch.diff")
     assert stored.size_bytes > 10_000
+
+
+UV = "FROM python:3.13-slim\nCOPY pyproject.toml uv.lock ./\nRUN uv sync{}\n"
+PROJECT = '[project]\nname = "api"\nversion = "1"\ndependencies = ["flask"]\n'
+
+
+def locked_bench(bench: Bench, option: str = "") -> Finding:
+    """A service that installs from a lock file, and what it lacks."""
+    bench.write("api/pyproject.toml", PROJECT)
+    bench.write("api/uv.lock", "version = 1\n")
+    bench.write("api/Dockerfile", UV.format(option))
+    allow = (*bench.target.allow, "api/pyproject.toml", "api/uv.lock")
+    bench.target = bench.target.model_copy(update={"allow": allow})
+    return missing("PyYAML", "api/pyproject.toml")
+
+
+async def test_the_lock_file_is_part_of_the_diff(bench: Bench) -> None:
+    """What the tool wrote is in the plan, approved and written like every other line."""
+    finding = locked_bench(bench, " --frozen")
+    bench.tool.outcome = Outcome(0, files={"uv.lock": b"version = 1\n# pyyaml\n"})
+    made = (await bench.step.plan(bench.job(finding))).plan
+    assert set(made.after_hashes) == {"api/pyproject.toml", "api/uv.lock"}
+    assert "+# pyyaml" in made.diff
+    assert b"PyYAML" in bench.tool.tasks[0].files["pyproject.toml"], "the tool sees the edited manifest"
+
+
+async def test_lock_lines_have_a_limit_of_their_own(bench: Bench) -> None:
+    """Many lines of the tool are fine where two lines by rule are not, and the other way round."""
+    finding = locked_bench(bench)
+    bench.tool.outcome = Outcome(0, files={"uv.lock": b"version = 1\n" + b"x\n" * 300})
+    assert await bench.step.plan(bench.job(finding))
+    with pytest.raises(OrchestratorError, match="300 changed lines of lock files, 299 are permitted"):
+        await bench.step.plan(bench.job(finding, limits=Limits(max_changed_lock_lines=299)))
+
+
+@pytest.mark.parametrize("option", [" --frozen", ""])
+async def test_a_lock_file_that_policy_does_not_allow_is_not_written(bench: Bench, option: str) -> None:
+    """Generated or not, the allow list decides (I1); a build that can do without it is still planned."""
+    finding = locked_bench(bench, option)
+    allow = ("api/pyproject.toml",)
+    bench.target = bench.target.model_copy(update={"allow": allow})
+    bench.tool.outcome = Outcome(0, files={"uv.lock": b"version = 2\n"})
+    if not option:
+        made = (await bench.step.plan(bench.job(finding))).plan
+        assert any("the policy does not allow it" in warning for warning in made.warnings)
+        return
+    with pytest.raises(OrchestratorError) as caught:
+        await bench.step.plan(bench.job(finding))
+    assert caught.value.code == "diff_not_allowed"
+
+
+@pytest.mark.parametrize("option", [" --frozen", ""])
+async def test_a_lock_file_that_cannot_be_written(bench: Bench, option: str) -> None:
+    """No plan where the build needs it; else a warning. What the tool said is masked (I5)."""
+    finding = locked_bench(bench, option)
+    bench.tool.outcome = Outcome(1, stderr=f"no release, token {CANARY}")
+    if option:
+        with pytest.raises(OrchestratorError, match="uv could not write it in shop-api") as caught:
+            await bench.step.plan(bench.job(finding))
+        assert caught.value.code == "no_safe_fix"
+        assert CANARY not in str(caught.value)
+        return
+    made = (await bench.step.plan(bench.job(finding))).plan
+    assert set(made.after_hashes) == {"api/pyproject.toml"}
+    assert any("api/uv.lock is not up to date" in warning for warning in made.warnings)
+    assert CANARY not in "".join(made.warnings)
+
+
+async def test_doubts_are_warnings_and_risks(bench: Bench) -> None:
+    """A line under a rule that policy names is a risk; others are said all the same."""
+    doubts = ("young_package: x first appeared 2 day(s) ago", "unknown_package: nobody knows x")
+    finding = missing("PyYAML").model_copy(update={"doubts": doubts})
+    rules = (RiskRule.YOUNG_PACKAGE,)
+    job = bench.job(finding).model_copy(update={"requires_approval_when": rules})
+    made = await bench.step.plan(job)
+    assert made.risks == doubts[:1]
+    assert set(doubts) <= set(made.plan.warnings)
+    assert len(made.plan.warnings) == len(set(made.plan.warnings)), "nothing is said twice"
+
+
+@pytest.mark.parametrize(("approvable", "risky"), [(True, True), (False, False)])
+async def test_the_operators_own_word_counts_where_nobody_could_approve(
+    bench: Bench, approvable: bool, risky: bool
+) -> None:
+    """Zero configuration: naming the package is the decision; with approvers it is theirs."""
+    doubts = ("similar_name: reqeusts is easily taken for the well-known requests",)
+    update = {"doubts": doubts, "origin": FindingOrigin.OPERATOR}
+    job = bench.job(missing("reqeusts").model_copy(update=update))
+    rules = (RiskRule.SIMILAR_NAME,)
+    made = await bench.step.plan(
+        job.model_copy(update={"requires_approval_when": rules, "approvable": approvable})
+    )
+    assert bool(made.risks) is risky
+    assert set(doubts) <= set(made.plan.warnings)

@@ -106,7 +106,7 @@ def test_the_example_states_the_real_defaults() -> None:
     assert f"default: {default.approvals.trust.value}" in text
     assert f"time_limit_seconds: {default.approvals.time_limit_seconds:.0f}" in text
     risks = ", ".join(default.requires_approval_when)
-    assert f"requires_approval_when: [{risks}]  # default: these three" in text
+    assert f"requires_approval_when: [{risks}]  # default: these five" in text
     for name, value in default.limits.model_dump(exclude={"repairs_per_day"}).items():
         assert any(
             line.strip().startswith(f"{name}: {value}") and f"default: {value}" in line

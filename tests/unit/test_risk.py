@@ -12,6 +12,8 @@ from workflows.risk import RiskFacts, gate_with_risks, listed, risks
 R = RiskRule
 ALL = RiskFacts(
     unknown_packages=("left-pad", "zlib9"),
+    young_packages=("left-pad first appeared 2 day(s) ago, 14 are asked for",),
+    similar_names=("reqeusts is easily taken for the well-known requests",),
     base_images=("api/Dockerfile: python:3.12 -> python:3.13",),
     beyond_packages=("api/Dockerfile: USER in line 4", "api/Dockerfile: RUN in line 5"),
     image="shop-api",
@@ -23,6 +25,8 @@ ALL = RiskFacts(
 )
 SENTENCES = [
     (R.UNKNOWN_PACKAGE, ["the knowledge base does not have left-pad, zlib9"]),
+    (R.YOUNG_PACKAGE, ["left-pad first appeared 2 day(s) ago, 14 are asked for"]),
+    (R.SIMILAR_NAME, ["reqeusts is easily taken for the well-known requests"]),
     (R.BASE_IMAGE_CHANGE, ["the base image changes in api/Dockerfile: python:3.12 -> python:3.13"]),
     (R.DOCKERFILE_BEYOND_PACKAGES, ["more than added packages changes in api/Dockerfile: USER in line 4",
                                     "more than added packages changes in api/Dockerfile: RUN in line 5"]),
@@ -51,7 +55,10 @@ def test_rules_that_policy_does_not_name_say_nothing() -> None:
     """The facts alone gate nothing; a service's list takes the place of the general one."""
     assert risks([], ALL) == ()
     policy = Policy()
-    assert policy.risks_for(ServicePolicy()) == DEFAULT_RISKS == (R.SHARED_IMAGE, R.SHARED_MANIFEST, R.LLM)
+    assert policy.risks_for(ServicePolicy()) == DEFAULT_RISKS
+    assert DEFAULT_RISKS == (
+        R.YOUNG_PACKAGE, R.SIMILAR_NAME, R.SHARED_IMAGE, R.SHARED_MANIFEST, R.LLM,
+    )  # fmt: skip
     assert policy.risks_for(ServicePolicy(requires_approval_when=())) == ()
     assert policy.risks_for(ServicePolicy(requires_approval_when=(R.LLM,))) == (R.LLM,)
 

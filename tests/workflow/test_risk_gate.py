@@ -36,6 +36,7 @@ async def test_an_unprotected_service_waits_with_a_risky_plan(stage_of: StageOf)
     record = await stage.until(handle, WAITING)
     assert "patch" not in stage.host.calls
     assert stage.host.jobs["plan"][0].requires_approval_when == OPEN.requires_approval_when
+    assert stage.host.jobs["plan"][0].approvable, "so the operator's own word does not count for an approval"
     await handle.execute_update("Approve", {"approver": "alice", "plan_digest": record.plan.digest})
     assert (await handle.result())["status"] == "succeeded"
     gate = stage.host.jobs["record_approvals"][0].gate
@@ -67,6 +68,7 @@ async def test_where_nobody_can_approve_nobody_is_waited_for(stage_of: StageOf) 
     assert (record.status, record.code) == (RunStatus.FAILED, "approval_impossible")
     assert record.failure is not None
     assert RISK in record.failure.message
+    assert not stage.host.jobs["plan"][0].approvable
     assert "patch" not in stage.host.calls
 
 

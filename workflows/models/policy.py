@@ -51,6 +51,10 @@ class Limits(_PolicyModel):
     max_rounds: int = Field(default=5, ge=1, le=20, description="1 to 20")
     max_files: int = Field(default=10, ge=1, description="a number, 1 or more")
     max_changed_lines: int = Field(default=200, ge=1, description="a number, 1 or more")
+    max_changed_lock_lines: int = Field(default=20_000, ge=1, description="a number, 1 or more")
+    """Of lock files that their own tool wrote; all other lines count for ``max_changed_lines``."""
+    min_package_age_days: int = Field(default=14, ge=0, description="days, 0 or more")
+    """For the rule ``young_package``."""
     repairs_per_day: int | None = Field(
         default=None, ge=1, description="runs on one service within 24 hours, a number, 1 or more"
     )

@@ -32,6 +32,10 @@ class RiskRule(StrEnum):
 
     UNKNOWN_PACKAGE = "unknown_package"
     """It installs a package that the knowledge base does not have."""
+    YOUNG_PACKAGE = "young_package"
+    """It installs a package that first appeared on its index less than ``min_package_age_days`` ago."""
+    SIMILAR_NAME = "similar_name"
+    """It installs a package whose name is easily taken for a well-known one."""
     BASE_IMAGE_CHANGE = "base_image_change"
     """It builds the service from another image than before."""
     DOCKERFILE_BEYOND_PACKAGES = "dockerfile_beyond_packages"
@@ -48,7 +52,13 @@ class RiskRule(StrEnum):
     """It applies a patch that came with the request."""
 
 
-DEFAULT_RISKS = (RiskRule.SHARED_IMAGE, RiskRule.SHARED_MANIFEST, RiskRule.LLM)
+DEFAULT_RISKS = (
+    RiskRule.YOUNG_PACKAGE,
+    RiskRule.SIMILAR_NAME,
+    RiskRule.SHARED_IMAGE,
+    RiskRule.SHARED_MANIFEST,
+    RiskRule.LLM,
+)
 RISK_NAMES = ", ".join(RiskRule)
 
 

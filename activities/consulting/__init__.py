@@ -1,0 +1,1 @@
+"""Asks the image's own package index: which release, since when, and what is in it."""
