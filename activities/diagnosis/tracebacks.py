@@ -161,7 +161,7 @@ def _exception(
 
 
 def _starts_without_header(lines: Sequence[LogLine], index: int) -> bool:
-    """`File "x", line 3`, code, caret, `SyntaxError: ...`; or a traceback whose beginning the log has lost."""
+    """`File "x", line 3`, code, caret, `SyntaxError: ...`; or a traceback whose beginning is lost."""
     if not _FRAME.match(lines[index].plain):
         return False
     if index < _LOST_LINES:
