@@ -3,7 +3,15 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
-from activities.manifests import dockerfile, dockerfile_edits, language_edits, node_edits, python_edits
+from activities.manifests import (
+    declared_edits,
+    dockerfile,
+    dockerfile_edits,
+    language_edits,
+    node_edits,
+    python_edits,
+)
+from activities.manifests.declared_edits import Edit
 from activities.manifests.errors import ManifestError
 from activities.manifests.node_commands import installing_stage
 from workflows.models.finding import Finding, FindingKind
@@ -106,7 +114,7 @@ def _edit_run_command(finding: Finding, text: str, build_target: str | None) -> 
     return dockerfile_edits.insert_command(text, command, next(iter(ahead_of), ""), target=build_target)
 
 
-_EDITS: dict[FindingKind, Callable[[Finding, str, str | None], str]] = {
+_EDITS: dict[FindingKind, Edit] = {
     FindingKind.ADD_PYTHON_PACKAGE: python_edits.add,
     FindingKind.CHANGE_PYTHON_VERSION_PIN: python_edits.pin,
     FindingKind.RENAME_PYTHON_PACKAGE: python_edits.rename,
@@ -126,4 +134,5 @@ _EDITS: dict[FindingKind, Callable[[Finding, str, str | None], str]] = {
     FindingKind.CHANGE_BASE_IMAGE: _change_base_image,
     FindingKind.EDIT_RUN_COMMAND: _edit_run_command,
     **language_edits.EDITS,
+    **declared_edits.EDITS,
 }

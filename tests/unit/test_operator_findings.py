@@ -8,6 +8,7 @@ import pytest
 from activities.diagnosis.evidence import Evidence
 from activities.diagnosis.operator import operator_finding, require_doable
 from activities.diagnosis.project import Project
+from activities.manifests.edit_files import EditedFiles, makes
 from workflows.errors import OrchestratorError
 from workflows.models.finding import Finding, FindingKind, FindingOrigin
 from workflows.planning import parse_instruction
@@ -29,7 +30,8 @@ PHP = {
     "composer.json": '{"require": {"a/b": "^1"}}',
 }
 JAVA = {"Dockerfile": "FROM eclipse-temurin:17-jdk\nRUN mvn package\n",
-        "pom.xml": "<project><artifactId>junit</artifactId></project>"}  # fmt: skip
+        "pom.xml": "<project><dependencies><dependency><groupId>junit</groupId><artifactId>junit</artifactId>"
+        "</dependency></dependencies></project>"}  # fmt: skip
 RUST = {
     "Dockerfile": "FROM rust:1.75\nRUN cargo build\n",
     "Cargo.toml": '[package]\nname = "x"\n[dependencies]\nserde = "1"\n',
@@ -106,6 +108,22 @@ def test_sentences_become_findings(
     got = asked(sentence, files, tmp_path)
     assert (got.kind, got.names, got.version, got.target) == (kind, (name,) if name else (), version, target)
     assert got.origin is FindingOrigin.OPERATOR
+
+
+PLANNED = [
+    row for row in FINDINGS if makes(row[2]) and row[3] and not (row[4] is None and "PIN" in row[2].name)
+]
+
+
+@pytest.mark.parametrize(("sentence", "files"), [row[:2] for row in PLANNED])
+def test_what_is_asked_for_is_edited(tmp_path: Path, sentence: str, files: dict[str, str]) -> None:
+    """From the sentence to the changed file: the editor of that kind takes the finding as it is."""
+    finding = asked(sentence, files, tmp_path)
+    require_doable(finding)
+    edited = EditedFiles(lambda path: (tmp_path / path).read_bytes())
+    edited.apply([finding])
+    assert list(edited.changed()) == [finding.target]
+    assert edited.idle == []
 
 
 IMAGES = [
