@@ -1,5 +1,6 @@
 """``mm-orchestrator diagnose``: a log, asked of the rules alone; nothing is written."""
 
+import re
 import shutil
 import sys
 import tempfile
@@ -17,6 +18,8 @@ from activities.diagnosis.preview import preview
 from workflows.models.base import Model
 from workflows.models.finding import Finding
 
+_LIKE = re.compile(r"\blike ([\w./-]+:[\w.-]+)")
+"""`debian minimal + python (like python:3.13-slim)`: how people describe an image of their own."""
 _MANAGERS = {"apt-get": "apt", "dnf": "yum", "microdnf": "yum"}
 
 
@@ -41,8 +44,8 @@ class Question:
     phase: Phase | None = None
 
     def evidence(self) -> Evidence:
-        """The same, as the rules take it; words that follow an image reference are dropped."""
-        words = self.base_image.split()
+        """The same, as the rules take it; of a description, the image that it is said to be like."""
+        words = (_LIKE.findall(self.base_image) or self.base_image.split())[:1]
         manager = self.package_manager.strip().lower()
         return Evidence(
             context=self.context.resolve() if self.context else None,
