@@ -194,6 +194,10 @@ class Analyze:
         health = await self.engine.health_log(container.id)
         name = container.name
         texts = [SourceText(f"log of {name}", log, Phase.RUN)]
+        if container.restart_count:  # it may be too early for this attempt to fail
+            before = await self.engine.last_words(container)
+            if before and before not in log:
+                texts.append(SourceText(f"log of {name} before its last start", before, Phase.RUN))
         return [*texts, SourceText(f"health log of {name}", health, Phase.HEALTH)] if health else texts
 
     async def _build_log(self, job: AnalyzeInput) -> list[SourceText]:

@@ -184,7 +184,7 @@ class Restart:
             )
         artifact = await log.close()
         now = await self.docker.containers(target.project.name, target.service)
-        journal_marks.end_up(guard, now)
+        journal_marks.end_up(guard, now, exit_code=code)
         if code != 0:
             detail = complaint(bytes(printed[-16_384:]).decode("utf-8", "replace"))
             artifacts = (*saved, artifact)

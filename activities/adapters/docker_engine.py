@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import docker
 from docker.errors import NotFound
@@ -27,6 +27,8 @@ from workflows.models.target import Target
 
 _STOP_MARGIN_SECONDS = 30.0
 _COMMAND_SECONDS = 20.0
+_LAST_WORDS = timedelta(seconds=10)
+_LAST_WORDS_BYTES = 2 * 1024 * 1024
 _REMOVAL_SECONDS = 30.0
 _REMOVAL_POLL_SECONDS = 0.1
 
@@ -157,6 +159,27 @@ class DockerEngine(DockerImages, DockerEvents):
                 return bytes(api.logs(container_id, tail=tail_lines, since=from_second))
             except NotFound:
                 return b""
+
+        return (await self.client.ask(read)).decode("utf-8", errors="replace")
+
+    async def last_words(self, container: ContainerState) -> str:
+        """What a container that was started anew had said in the seconds before it ended; unmasked.
+
+        Docker takes the tail of a log before it looks at times, so this reads the time itself, at most the
+        last MiBs of it. Empty where it never ended, or is gone.
+        """
+        ended, started = container.finished_at, container.started_at
+        if ended is None or started is None or ended > started:
+            return ""
+        first, last = (ended - _LAST_WORDS).timestamp(), started.timestamp()
+
+        def read(api: docker.APIClient) -> bytes:
+            kept = bytearray()
+            with suppress(NotFound):
+                for chunk in api.logs(container.id, stream=True, since=max(first, 1.0), until=last):
+                    kept += chunk
+                    del kept[:-_LAST_WORDS_BYTES]
+            return bytes(kept)
 
         return (await self.client.ask(read)).decode("utf-8", errors="replace")
 

@@ -27,9 +27,18 @@ def begin_up(
     return guard.store.note(guard, lambda j: {**_up_over(j, present, guard), "ups": (*j.ups, window)})
 
 
-def end_up(guard: Guard, present: Iterable[ContainerState]) -> Journal:
-    """Note what the ``up`` that just ended has made; it failed or succeeded, but it runs no more."""
-    return guard.store.note(guard, lambda journal: _up_over(journal, present, guard))
+def end_up(guard: Guard, present: Iterable[ContainerState], *, exit_code: int = 0) -> Journal:
+    """Note what the ``up`` that just ended has made.
+
+    One that failed may have been killed with an order under way, which Docker still carries out: its end
+    stays open until the next ``up`` begins, and what is made until then is its own.
+    """
+
+    def noted(journal: Journal) -> Mapping[str, object]:
+        over = _up_over(journal, present, guard)
+        return over if exit_code == 0 else {"containers_made": over["containers_made"]}
+
+    return guard.store.note(guard, noted)
 
 
 def begin_build(guard: Guard, reference: ImageMark | None, round_number: int) -> Journal:

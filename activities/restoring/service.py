@@ -152,7 +152,7 @@ class ServiceRestorer:
             flags=UpFlags(no_start=stopped, renew_anon_volumes=bool(renewed)),
         )
         made = await self._containers()  # an earlier `up`, ended in the middle, may have ordered a removal
-        journal_marks.end_up(self.guard, made)  # a take-over ends our command: then Compose did not fail
+        journal_marks.end_up(self.guard, made, exit_code=code)  # a take-over ends our command, too
         if code != 0:
             done.problems.append(f"docker compose up ended with exit code {code}")
             self.story.say(f"docker compose up ended with exit code {code}.")

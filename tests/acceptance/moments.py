@@ -78,5 +78,6 @@ def journals(operator: Operator) -> list[dict[str, Any]]:
 def held(engine: docker.DockerClient, run: str) -> list[str]:
     """Images and containers that still hold the previous image of a run."""
     containers = engine.containers.list(all=True, filters={"label": f"{RUN_LABEL}={run}"})
-    tags = [tag for image in engine.images.list(name=HELD) for tag in image.tags if run in tag]
+    listed = engine.api.images(name=HELD)  # what other tests remove meanwhile must not be asked about
+    tags = [tag for image in listed for tag in image["RepoTags"] or () if run in tag]
     return [*(str(container.name) for container in containers), *tags]

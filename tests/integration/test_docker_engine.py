@@ -152,6 +152,20 @@ async def test_containers_labels_and_snapshot(engine: DockerEngine, stack: Compo
     assert abs(datetime.now(UTC) - api.started_at) < timedelta(minutes=5)
 
 
+async def test_what_was_said_before_the_last_start(engine: DockerEngine, compose_project: ComposeFactory):
+    """A service that floods its log before it crashes: the crash stands before what this start has said."""
+    flood = 'command: [sh, -c, "if [ -e /m ]; then seq 9000; sleep 60; fi; touch /m; echo the crash; exit 1"]'
+    service = f"{{image: 'python:3.13-slim', init: true, restart: always, {flood}}}"
+    sandbox = compose_project({"compose.yaml": f"services: {{api: {service}}}"})
+    sandbox.compose("up", "-d")
+    while "\n9000" not in await engine.logs((await engine.containers(sandbox.name))[0].id):
+        await asyncio.sleep(0.1)
+    (container,) = await engine.containers(sandbox.name)
+    assert "the crash" not in await engine.logs(container.id, 2000)
+    assert container.restart_count > 0
+    assert (await engine.last_words(container)).strip() == "the crash"
+
+
 async def test_logs_mounts_and_secrets(engine: DockerEngine, stack: ComposeSandbox):
     """What a container printed, what is mounted, and what must be masked."""
     (api, _) = await engine.containers(stack.name, "api")

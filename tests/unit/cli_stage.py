@@ -176,7 +176,7 @@ class Operator:
             "COLUMNS": "",
         }
         result = CliRunner().invoke(app, args, input=text, env=env)
-        assert "Traceback" not in result.output
+        assert "Traceback" not in result.output, result.output
         return result
 
     def run(self, *options: str) -> RunRecord:

@@ -11,7 +11,7 @@ from activities.adapters.git_diff import GitDiff, git_diff_argv
 
 def git(directory: Path, *command: str) -> None:
     """Prepare a repository."""
-    identity = ["-c", "user.name=x", "-c", "user.email=x@example.org"]
+    identity = ["-c", "user.name=x", "-c", "user.email=x@example.org", "-c", "maintenance.auto=false"]
     subprocess.run(["git", *identity, *command], cwd=directory, check=True)
 
 
