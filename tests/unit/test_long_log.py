@@ -45,6 +45,16 @@ def test_a_cause_long_before_the_end_is_found(after: int) -> None:
     assert quoted(found) == 1004
 
 
+@pytest.mark.parametrize("more", [0, 1, 70, 150, len(CRASH)])
+def test_the_end_is_never_a_fragment(more: int) -> None:
+    """Also where the size is a multiple of the window, or little more: frames are seen with the error."""
+    size = 2 * WINDOW_BYTES + more - len(CRASH)
+    padding = QUIET * (size // len(QUIET)) + "x" * (size % len(QUIET) - 1) + "\n"
+    found = answer(padding + CRASH)
+    assert len((padding + CRASH).encode()) == 2 * WINDOW_BYTES + more
+    assert len(found.findings[0].quotes) == 2
+
+
 def test_a_message_on_the_border_of_two_windows_is_whole() -> None:
     """Wherever the border falls in it."""
     for shift in range(0, len(CRASH), 17):
