@@ -9,6 +9,7 @@ from pathlib import Path
 
 from tests.repair.cases import OWN, load
 from tests.repair.diagnosis import measure
+from tests.repair.speed import report
 
 
 def main() -> int:
@@ -16,9 +17,11 @@ def main() -> int:
     asked = _arguments()
     document: dict[str, object] = {}
     failed = False
-    if asked.only != "end-to-end":
+    if asked.only in (None, "diagnosis"):
         failed |= _diagnosis(asked, document)
-    if asked.only != "diagnosis":
+    if asked.only in (None, "speed"):
+        report(_say)
+    if asked.only in (None, "end-to-end"):
         failed |= _end_to_end(asked, document)
     if asked.json:
         asked.json.write_text(json.dumps(document, indent=1) + "\n")
@@ -50,7 +53,7 @@ def _end_to_end(asked: argparse.Namespace, document: dict[str, object]) -> bool:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.repair", description=__doc__)
-    parser.add_argument("--only", choices=("diagnosis", "end-to-end"), help="one half of it")
+    parser.add_argument("--only", choices=("diagnosis", "speed", "end-to-end"), help="one part of it")
     parser.add_argument("--corpus", type=Path, metavar="DIR", help="more diagnosis cases of the same shape")
     parser.add_argument("--case", action="append", default=[], metavar="ID", help="end to end: only these")
     parser.add_argument("--minutes", type=float, default=60, help="end to end: begin no case after so many")

@@ -64,7 +64,7 @@ class Broken(BaseModel):
     changed: tuple[str, ...] = ()
     """Exactly these files differ after a repair."""
     diff: tuple[str, ...] = ()
-    """Lines that the diff must hold, with their sign."""
+    """Beginnings of lines that the diff must hold, with their sign; `a | b`: one of them."""
     not_in_diff: tuple[str, ...] = ()
     """Words that no added or removed line may hold."""
     says: str = ""
