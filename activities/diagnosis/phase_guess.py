@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from activities.diagnosis.evidence import Phase
+from activities.diagnosis.log_lines import SHIPPED
 
 _BUILD = re.compile(
     "|".join(
@@ -67,10 +68,11 @@ _BUILD = re.compile(
     )
 )
 _RUNNING = re.compile(
-    r"^[\w.-]+-\d+ +\| |^Attaching to |^Error response from daemon: |failed to create task for container"
+    r"^[\w.-]+[-_]\d+ +\| |^\{\"log\":\"|^Attaching to "
+    r"|^Error response from daemon: |failed to create task for container"
     r"|(?i:listening (?:at|on)|started server|booting worker|uvicorn running|running on http)"
 )
-_PREFIX = re.compile(r"^(?:\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z |\x1b\[[0-9;?]*[A-Za-z])+")
+_COLOUR = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _LINES = 2_000
 """Looked at, from the end."""
 _LINE_CHARACTERS = 500
@@ -79,7 +81,7 @@ _LINE_CHARACTERS = 500
 def guess_phase(text: str) -> Phase:
     """What speaks last decides: a tool that only builds use, or a service that has begun."""
     for raw in reversed(text.rsplit("\n", _LINES)[-_LINES:]):
-        line = _PREFIX.sub("", raw[:_LINE_CHARACTERS])
+        line = SHIPPED.sub("", _COLOUR.sub("", raw[:_LINE_CHARACTERS]))
         if _BUILD.search(line):
             return Phase.BUILD
         if _RUNNING.search(line):

@@ -111,7 +111,7 @@ def comes_up(shop: ComposeSandbox, service: str) -> bool:
         health = state.get("Health", {}).get("Status")
         if health == "healthy":
             return True
-        broken = state["Status"] in ("exited", "dead") or container.attrs["RestartCount"] >= 2
+        broken = state["Status"] in ("created", "exited", "dead") or container.attrs["RestartCount"] >= 2
         if broken or health == "unhealthy":
             return False
         time.sleep(0.2)

@@ -37,6 +37,8 @@ RUN = {
     "traceback": 'Traceback (most recent call last):\n  File "/app/a.py", line 1\nValueError: x\n',
     "node": "Error: Cannot find module 'mongoose'\nRequire stack:\n- /app/server.js\n",
     "npm-start": 'npm error Missing script: "start"\n',
+    "compose-old": "web_1  | npm ERR! code E404\n",
+    "docker-file": '{"log":"npm ERR! code E404\\n","stream":"stderr","time":"t"}\n',
     "compose": "api-1  | Traceback (most recent call last):\n",
     "installed-then-served": "Collecting flask\nSuccessfully installed\nListening on 0.0.0.0:80\nboom\n",
     "oci": "Error response from daemon: failed to create task for container: exec: not found\n",
