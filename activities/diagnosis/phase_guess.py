@@ -12,26 +12,26 @@ _BUILD = re.compile(
         (
             # docker build: BuildKit, and the builder before it
             r"^#\d+ (?:\[|DONE|ERROR|CACHED|CANCELED|sha256:|transferring|resolve |extracting|\d+\.\d+ )",
-            r"^(?:=> |\[\+\] Building |Step \d+/\d+ : |Sending build context| ---> |Dockerfile:\d+$)",
+            r"^(?:=> |\[\+\] Building |Step \d+(?:/\d+)? : |Sending build context| ---> |Dockerfile:\d+$)",
             r"^ *> \[[^]]*\d+/\d+\] |failed to solve|executor failed running",
             r"did not complete successfully|failed to compute cache key|^\d{1,4}\.\d{1,4} \S",
             r"^(?:The command '.*' returned a non-zero code|Removing intermediate container )",
-            r"^(?:COPY|ADD) failed:|pull access denied|^manifest for \S+ not found",
+            r"Dockerfile parse error|'[^']*' failed to build: |^(?:COPY|ADD) failed:|pull access denied|^manifest for \S+ not found",
             # the system's package managers
-            r"^(?:\d+\.\d+ )?E: |^W: (?:Failed to fetch|GPG error|The repository)|^(?:Get|Hit|Err|Ign):\d+ ",
+            r"^E: |^W: (?:Failed to fetch|GPG error|The repository)|^(?:Get|Hit|Err|Ign):\d+ ",
             r"^Reading package lists\.\.\.|^(?:Unpacking|Setting up|Selecting previously unselected) ",
             r"^\(\d+/\d+\) (?:Installing|Upgrading|Purging) |^fetch \S+APKINDEX|unable to select packages",
             r"unsatisfiable constraints|^No package \S+ available|^Error: Unable to find a match",
-            r"Failed to download metadata for repo|No URLs in mirrorlist|valid baseurl for repo",
             # Python
             r"^ *(?:Collecting|Downloading|Building wheels? for|Preparing metadata) ",
             r"^ *Installing build dependencies|Could not find a version that satisfies",
             r"No matching distribution found|ResolutionImpossible|errored out with exit status",
             r"subprocess-exited-with-error|metadata-generation-failed|python setup\.py (?:egg_info|bdist)",
             r"error: command '\S*(?:gcc|cc|g\+\+|clang)\S*' failed|Cannot find command 'git'",
+            r"^ERROR: (?:Could not install packages|Package \S+ requires a different Python)",
             r"version solving failed|No solution found when resolving",
             # Node
-            r"^npm (?:ERR!|error) (?:code )?(?:E404|ETARGET|ERESOLVE|EUSAGE|EBADENGINE|404|notarget|gyp )",
+            r"^npm (?:ERR!|error) (?:code )?(?:E401|E404|ETARGET|ERESOLVE|EUSAGE|EBADENGINE|404|notarget|gyp )",
             r"^npm (?:ERR!|error) (?:code EJSONPARSE|JSON\.parse|Run \"npm help (?:ci|install)\")",
             r"^npm (?:WARN|warn) (?:deprecated|EBADENGINE|ERESOLVE)|(?:`npm ci`|cipm) can only install",
             r"^gyp (?:ERR!|verb)|node-pre-gyp|^\[\d/\d\] (?:Resolving|Fetching|Linking|Building) |ERR_PNPM_",
@@ -62,8 +62,7 @@ _BUILD = re.compile(
             r"^ +Compiling \S+ v\d|-sys` crate|build crate cannot|Cargo\.(?:toml|lock)|Cargo feature",
             # C
             r"fatal error: \S+: No such file or directory|^make(?:\[\d+\])?: \*\*\*",
-            r"^CMake Error|^configure: error|: cannot find -l\S|^error: linker ",
-            r"not found in the pkg-config search path|^pkg-config: exit status|No package '\S+' found",
+            r"^ *CMake Error|^configure: error|^ *make: \*\*\*|pkg-config search path|^pkg-config: exit status",
         )
     )
 )

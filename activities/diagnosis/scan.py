@@ -99,7 +99,7 @@ def file_in_tree(tree: SourceTree, file: str) -> str | None:
 
 
 def _reachable(tree: SourceTree, start: list[str]) -> dict[str, frozenset[str]]:
-    """The files that importing `start` can execute, by following imports inside the tree; what each imports."""
+    """The files that importing `start` can execute, by imports inside the tree, with what each imports."""
     found: dict[str, frozenset[str]] = {}
     todo = list(start)
     while todo:
