@@ -16,7 +16,8 @@ _BUILD = re.compile(
             r"^ *> \[[^]]*\d+/\d+\] |failed to solve|executor failed running",
             r"did not complete successfully|failed to compute cache key|^\d{1,4}\.\d{1,4} \S",
             r"^(?:The command '.*' returned a non-zero code|Removing intermediate container )",
-            r"Dockerfile parse error|'[^']*' failed to build: |^(?:COPY|ADD) failed:|pull access denied|^manifest for \S+ not found",
+            r"Dockerfile parse error|'[^']*' failed to build: |^(?:COPY|ADD) failed:",
+            r"pull access denied|^manifest for \S+ not found",
             # the system's package managers
             r"^E: |^W: (?:Failed to fetch|GPG error|The repository)|^(?:Get|Hit|Err|Ign):\d+ ",
             r"^Reading package lists\.\.\.|^(?:Unpacking|Setting up|Selecting previously unselected) ",
@@ -31,7 +32,7 @@ _BUILD = re.compile(
             r"^ERROR: (?:Could not install packages|Package \S+ requires a different Python)",
             r"version solving failed|No solution found when resolving",
             # Node
-            r"^npm (?:ERR!|error) (?:code )?(?:E401|E404|ETARGET|ERESOLVE|EUSAGE|EBADENGINE|404|notarget|gyp )",
+            r"^npm (?:ERR!|error) (?:code )?(?:E401|E404|ETARGET|ERESOLVE|EUSAGE|EBADENGINE|404|gyp )",
             r"^npm (?:ERR!|error) (?:code EJSONPARSE|JSON\.parse|Run \"npm help (?:ci|install)\")",
             r"^npm (?:WARN|warn) (?:deprecated|EBADENGINE|ERESOLVE)|(?:`npm ci`|cipm) can only install",
             r"^gyp (?:ERR!|verb)|node-pre-gyp|^\[\d/\d\] (?:Resolving|Fetching|Linking|Building) |ERR_PNPM_",
@@ -62,7 +63,8 @@ _BUILD = re.compile(
             r"^ +Compiling \S+ v\d|-sys` crate|build crate cannot|Cargo\.(?:toml|lock)|Cargo feature",
             # C
             r"fatal error: \S+: No such file or directory|^make(?:\[\d+\])?: \*\*\*",
-            r"^ *CMake Error|^configure: error|^ *make: \*\*\*|pkg-config search path|^pkg-config: exit status",
+            r"^ *CMake Error|^configure: error|^ *make: \*\*\*|pkg-config search path",
+            r"^pkg-config: exit status|^YN\d{4}: ",
         )
     )
 )
