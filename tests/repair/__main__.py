@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 from pathlib import Path
 
@@ -15,6 +16,8 @@ from tests.repair.speed import report
 def main() -> int:
     """Exit code 1 where a case that must be declined was answered with a change, or a repair went wrong."""
     asked = _arguments()
+    for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell has made us ignore the first
+        signal.signal(number, _leave)
     document: dict[str, object] = {}
     failed = False
     if asked.only in (None, "diagnosis"):
@@ -59,6 +62,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, default=60, help="end to end: begin no case after so many")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every outcome there")
     return parser.parse_args()
+
+
+def _leave(*_: object) -> None:
+    """End as an exception does: what is on the bench is taken away first."""
+    raise KeyboardInterrupt
 
 
 def _say(text: str) -> None:
