@@ -61,6 +61,11 @@ _BUILD = re.compile(
             r"^error\[E\d+\]:|^error: (?:could not compile|failed to (?:run custom build|parse|get|select))",
             r"^error: (?:linker|no matching package|cannot create the lock|rustc \d|package `)",
             r"^ +Compiling \S+ v\d|-sys` crate|build crate cannot|Cargo\.(?:toml|lock)|Cargo feature",
+            # what compilers and extensions of these say
+            r"^cgo: |^# runtime/cgo|cannot find package \"|checksum mismatch$|\.java:\[\d+,\d+\] ",
+            r"extconf\.rb failed|^checking for .*\.\.\. no$|greater with this lockfile",
+            r"requires? php [\^~<>=]|not present in the lock file|/build\.rs:\d+|build script which panicked",
+            r"failed to run custom build command|--(?:locked|frozen) was passed",
             # C
             r"fatal error: \S+: No such file or directory|^make(?:\[\d+\])?: \*\*\*",
             r"^ *CMake Error|^configure: error|^ *make: \*\*\*|pkg-config search path",
