@@ -36,6 +36,7 @@ _BUILD = re.compile(
             r"^npm (?:ERR!|error) (?:code EJSONPARSE|JSON\.parse|Run \"npm help (?:ci|install)\")",
             r"^npm (?:WARN|warn) (?:deprecated|EBADENGINE|ERESOLVE)|(?:`npm ci`|cipm) can only install",
             r"^gyp (?:ERR!|verb)|node-pre-gyp|^\[\d/\d\] (?:Resolving|Fetching|Linking|Building) |ERR_PNPM_",
+            r"Failed to compile\.|implicitly has an 'any' type|Creating an optimized production build",
             r"error TS\d+:|Module not found: Error: Can't resolve|^error .*The engine \"node\"",
             r"^(?:ERROR +)?error during build:|\[vite\]: |^Node Sass (?:does not|could not)|npm run build",
             r"node_modules/(?:webpack|rollup|node-sass|gulp)/",
