@@ -67,7 +67,9 @@ _BUILD = re.compile(
             r"extconf\.rb failed|^checking for .*\.\.\. no$|greater with this lockfile",
             r"requires? php [\^~<>=]|not present in the lock file|/build\.rs:\d+|build script which panicked",
             r"failed to run custom build command|--(?:locked|frozen) was passed",
+            r"Failed to download metadata for repo|No URLs in mirrorlist|valid baseurl for repo",
             # C
+            r": cannot find -l\S|not found in the pkg-config search path|No package '\S+' found",
             r"fatal error: \S+: No such file or directory|^make(?:\[\d+\])?: \*\*\*",
             r"^ *CMake Error|^configure: error|^ *make: \*\*\*|pkg-config search path",
             r"^pkg-config: exit status|^YN\d{4}: ",
