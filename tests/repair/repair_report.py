@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tests.repair.broken import Broken, End
 
-_DETAIL = 160
+_DETAIL = 300
 
 
 @dataclass(frozen=True)
