@@ -112,7 +112,6 @@ def _read(number: int, raw: str) -> LogLine:
     return LogLine(number, raw, plain, stream)
 
 
-<<<<<<< HEAD
 def _undo_zeros(lines: list[LogLine]) -> list[LogLine]:
     """BuildKit 0.10 printed what a step says as `#0 1.23 ...`; it belongs to the step named last."""
     if not any(line.stream == "#0" for line in lines) or any(line.text.startswith("#0 [") for line in lines):
@@ -123,7 +122,8 @@ def _undo_zeros(lines: list[LogLine]) -> list[LogLine]:
             step = line.stream
         named.append(replace(line, stream=step) if line.stream == "#0" else line)
     return named
-=======
+
+
 def _bare(raw: str) -> str:
     return SHIPPED.sub("", _ANSI.sub("", raw[:MAX_LINE_CHARS]))
 
@@ -135,7 +135,6 @@ def _unpacked(raw: str) -> str:
     except (ValueError, KeyError, TypeError, RecursionError):
         return raw
     return said.rstrip("\r\n") if isinstance(said, str) else raw
->>>>>>> e037046 (Logs as they are shipped: Docker's own file, journal, build servers; phases behind any prefix)
 
 
 def _name_summaries(lines: list[LogLine]) -> list[LogLine]:

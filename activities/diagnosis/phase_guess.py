@@ -14,7 +14,7 @@ _BUILD = re.compile(
             r"^#\d+ (?:\[|DONE|ERROR|CACHED|CANCELED|sha256:|transferring|resolve |extracting|\d+\.\d+ )",
             r"^(?:=> |\[\+\] Building |Step \d+(?:/\d+)? : |Sending build context| ---> |Dockerfile:\d+$)",
             r"^ *> \[[^]]*\d+/\d+\] |failed to solve|executor failed running",
-            r"did not complete successfully|failed to compute cache key|^\d{1,4}\.\d{1,4} \S",
+            r"did not complete successfully|failed to compute cache key|^\d{1,4}\.\d{1,4} +\S",
             r"^(?:The command '.*' returned a non-zero code|Removing intermediate container )",
             r"Dockerfile parse error|'[^']*' failed to build: |^(?:COPY|ADD) failed:",
             r"pull access denied|^manifest for \S+ not found",
@@ -32,7 +32,7 @@ _BUILD = re.compile(
             r"^ERROR: (?:Could not install packages|Package \S+ requires a different Python)",
             r"version solving failed|No solution found when resolving",
             # Node
-            r"^npm (?:ERR!|error) (?:code )?(?:E401|E404|ETARGET|ERESOLVE|EUSAGE|EBADENGINE|404|gyp )",
+            r"^npm (?:ERR!|error) (?:code )?(?:E40\d|ETARGET|ERESOLVE|EUSAGE|EBADENGINE|404|gyp )",
             r"^npm (?:ERR!|error) (?:code EJSONPARSE|JSON\.parse|Run \"npm help (?:ci|install)\")",
             r"^npm (?:WARN|warn) (?:deprecated|EBADENGINE|ERESOLVE)|(?:`npm ci`|cipm) can only install",
             r"^gyp (?:ERR!|verb)|node-pre-gyp|^\[\d/\d\] (?:Resolving|Fetching|Linking|Building) |ERR_PNPM_",
@@ -68,6 +68,12 @@ _BUILD = re.compile(
             r"requires? php [\^~<>=]|not present in the lock file|/build\.rs:\d+|build script which panicked",
             r"failed to run custom build command|--(?:locked|frozen) was passed",
             r"Failed to download metadata for repo|No URLs in mirrorlist|valid baseurl for repo",
+            r"^/bin/(?:ba|a|da)?sh: (?:(?:line )?\d+: )?(?:mvn|gradle|wget|curl|git|g?make|cmake|gcc|unzip"
+            r"|pip3?|npm|yarn|cargo|go|bundle|gem|composer|apt-get|apk|yum|dnf): (?:command )?not found",
+            r"recipe for target '|requires a different Python|externally-managed-environment",
+            r"The lockfile would have been modified|Type error: Cannot find module",
+            r"^The dependencies in your gemfile changed|trying a newer version of Cargo",
+            r"^failed to select a version for |Fatal error compiling:|there may be a typo in the package",
             # C
             r": cannot find -l\S|not found in the pkg-config search path|No package '\S+' found",
             r"fatal error: \S+: No such file or directory|^make(?:\[\d+\])?: \*\*\*",
