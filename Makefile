@@ -9,12 +9,14 @@ DEV_ARGS ?= --project-dir deploy/demo
 N ?= 200
 SEED ?= 1
 CHAOS_ARGS ?=
+# make bench-repair REPAIR_ARGS="--only diagnosis", or --case ID, --corpus DIR, --json FILE
+REPAIR_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test chaos lint format dev demo knowledge-debian knowledge-python lock clean
+.PHONY: help setup test chaos bench-repair lint format dev demo knowledge-debian knowledge-python lock clean clean-images
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## put .venv, Docker engine and base image in place, where they are missing
 	@deploy/host/setup.sh
@@ -35,6 +37,9 @@ test: lint ## lint, then every test, on the real engine and the real Temporal se
 chaos: setup ## N random faults at random instants, on a Docker daemon of its own; adds up over calls
 	PYTHONPATH=$(CURDIR) $(BIN)/python -m tests.chaos --cases $(N) --seed $(SEED) $(if $(REPLAY),--replay $(REPLAY)) $(CHAOS_ARGS)
 
+bench-repair: setup ## labelled logs to findings, then broken services repaired on the real Docker engine
+	PYTHONPATH=$(CURDIR) $(BIN)/python -m tests.repair $(REPAIR_ARGS)
+
 dev: setup ## Temporal server, Web UI and worker on the demo project, until Ctrl-C
 	$(BIN)/mm-orchestrator dev $(DEV_ARGS)
 
@@ -52,3 +57,6 @@ lock: setup ## resolve the lock files anew (make lock LOCK_ARGS=--upgrade for ne
 
 clean: ## remove .venv and caches; the Docker engine, its images and all run data stay
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis build *.egg-info
+
+clean-images: ## remove the base images that were made from Debian's packages; pulled ones stay
+	deploy/host/base_image.sh --remove

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass, replace
 
@@ -9,7 +10,17 @@ from workflows.models.finding import Quote
 
 _ANSI = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07]*\x07")
 _COMPOSE = re.compile(r"^(?P<name>(?=[\w.-]*[A-Za-z_])[\w.-]+)\s*\| ?")
-_DOCKER_TIME = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z ")
+SHIPPED = re.compile(
+    r"^(?:"
+    r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)"  # docker logs -t, shippers
+    r"(?: (?:stdout|stderr) [FP]| [\w.-]+\[[\w.-]+\]:| [\w.-]+ [\w./-]+\[\d+\]:)?"
+    r"|\[\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d+Z\]|\d\d:\d\d:\d\d"  # build servers
+    r"|[A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d [\w.-]+ [\w./-]+\[\d+\]:"  # syslog, journal
+    r") "
+)
+"""What a log driver or a build server puts before every line; what an application writes itself stays."""
+_JSON_FILE = '{"log":"'
+"""How a line begins in the file that Docker keeps of a container's output."""
 _VERTEX = re.compile(r"^#(?P<vertex>\d+) (?:\d+\.\d+ ?)?")
 _SUMMARY = re.compile(r"^\d+\.\d{2,4} ?")
 _STEP_FAILED = re.compile(r"^#\d+ ERROR: ")
@@ -70,7 +81,7 @@ def read_log(text: str, first_line: int = 1) -> Log:
     numbered = enumerate(text[start:].split("\n"), first)
     lines = _name_summaries(_undo_zeros([_read(number, raw) for number, raw in numbered]))
     steps = (line for line in lines if line.stream.startswith("#"))
-    failed = {line.stream for line in steps if _STEP_FAILED.match(_ANSI.sub("", line.text))}
+    failed = {line.stream for line in steps if _STEP_FAILED.match(_bare(line.text))}
     summaries = {line.stream for line in lines if line.stream.startswith("summary")}
     return Log(tuple(lines), frozenset(failed | summaries if failed else ()))
 
@@ -87,12 +98,14 @@ def _start_of_end(text: str) -> int:
 
 def _read(number: int, raw: str) -> LogLine:
     raw = raw.rstrip("\r")
-    plain = _ANSI.sub("", raw[:MAX_LINE_CHARS]).rsplit("\r", 1)[-1]
+    said = _unpacked(raw) if raw.startswith(_JSON_FILE) else raw
+    plain = _ANSI.sub("", said[:MAX_LINE_CHARS]).rsplit("\r", 1)[-1]
     stream = ""
+    plain = SHIPPED.sub("", plain)
     compose = _COMPOSE.match(plain)
     if compose:
         stream, plain = compose["name"], plain[compose.end() :]
-    plain = _DOCKER_TIME.sub("", plain)
+        plain = SHIPPED.sub("", plain)
     vertex = _VERTEX.match(plain)
     if vertex:
         stream, plain = f"#{vertex['vertex']}", plain[vertex.end() :]
@@ -109,6 +122,19 @@ def _undo_zeros(lines: list[LogLine]) -> list[LogLine]:
             step = line.stream
         named.append(replace(line, stream=step) if line.stream == "#0" else line)
     return named
+
+
+def _bare(raw: str) -> str:
+    return SHIPPED.sub("", _ANSI.sub("", raw[:MAX_LINE_CHARS]))
+
+
+def _unpacked(raw: str) -> str:
+    """The line inside a line of Docker's own log file."""
+    try:
+        said = json.loads(raw[: 8 * MAX_LINE_CHARS])["log"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return raw
+    return said.rstrip("\r\n") if isinstance(said, str) else raw
 
 
 def _name_summaries(lines: list[LogLine]) -> list[LogLine]:

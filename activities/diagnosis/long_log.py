@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from typing import BinaryIO
 
 from activities.diagnosis.answers import Diagnosis
@@ -84,13 +85,18 @@ class LongLog:
             end = end - step if start else 0
 
     def _newlines(self) -> list[int]:
-        """Newlines per block of WINDOW_BYTES."""
+        """Newlines per block; all have WINDOW_BYTES but the first, so that the end is never a fragment."""
+        size = self.stream.seek(0, io.SEEK_END)
         self.stream.seek(0)
-        return [data.count(b"\n") for data in iter(lambda: self.stream.read(WINDOW_BYTES), b"")]
+        first = self.stream.read(size % WINDOW_BYTES)
+        rest = iter(lambda: self.stream.read(WINDOW_BYTES), b"")
+        return [data.count(b"\n") for data in chain([first], rest)]
 
     def _block(self, number: int) -> bytes:
-        self.stream.seek(number * WINDOW_BYTES, io.SEEK_SET)
-        return self.stream.read(WINDOW_BYTES)
+        size = self.stream.seek(0, io.SEEK_END)
+        first = size % WINDOW_BYTES
+        self.stream.seek(first + (number - 1) * WINDOW_BYTES if number else 0)
+        return self.stream.read(WINDOW_BYTES if number else first)
 
 
 def _decides(answer: Diagnosis) -> bool:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import ast
 import posixpath
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeGuard
 
+from activities.diagnosis.imports import imported_names
 from activities.diagnosis.knowledge import (
     Distribution,
     brought_along_by,
@@ -54,25 +55,36 @@ def missing_distributions(
     them is read. `declared` are canonical names that are installed or being added already.
     """
     present = declared | brought_along_by(declared)
+    known: dict[str, Distribution | None] = {}
+
+    def lacking(module: str) -> Distribution | None:
+        if module not in known:
+            found = distribution_of(module)
+            usable = found is not None and is_trusted(found) and canonical(found.name) not in present
+            known[module] = found if usable else None
+        return known[module]
+
     found: dict[str, Missing] = {}
-    for imported in third_party_imports(tree, entries, python):
-        distribution = distribution_of(imported.module)
-        if distribution is None or not is_trusted(distribution):
-            continue
-        if canonical(distribution.name) not in present:
+    for imported in third_party_imports(tree, entries, python, lambda name: lacking(name) is not None):
+        distribution = lacking(imported.module)
+        if distribution is not None:
             found.setdefault(canonical(distribution.name), Missing(distribution, imported))
     implied = brought_along_by(set(found))
     return [missing for name, missing in found.items() if name not in implied]
 
 
-def third_party_imports(tree: SourceTree, entries: Iterable[str], python: str) -> list[Imported]:
-    """All imports that count, of reachable files in path order."""
+def third_party_imports(
+    tree: SourceTree, entries: Iterable[str], python: str, wanted: Callable[[str], bool]
+) -> list[Imported]:
+    """Imports that count, of reachable files in path order; files without a `wanted` name are passed over."""
     start = sorted({path for entry in entries if (path := file_in_tree(tree, entry))})
-    files = _reachable(tree, start) if start else {path: _read(tree, path) for path in tree.scannable()}
+    files = _reachable(tree, start) if start else {path: _names(tree, path) for path in tree.scannable()}
     own = tree.root_modules() | tree.root_folders()
     found: list[Imported] = []
-    for path, file in sorted(files.items()):
-        for name, line, text in file.certain:
+    for path, names in sorted(files.items()):
+        if not any(name.split(".", 1)[0] not in own and wanted(name) for name in names):
+            continue
+        for name, line, text in _certain_of(tree, path):
             top = name.split(".", 1)[0]
             if top not in own and not is_standard(top, python) and not _is_sibling(tree, path, top):
                 found.append(Imported(name, path, line, text))
@@ -86,41 +98,34 @@ def file_in_tree(tree: SourceTree, file: str) -> str | None:
     return next((tail for tail in tails if tree.has(tail)), None)
 
 
-@dataclass(frozen=True)
-class _File:
-    """What one file imports; the parsed file itself is not kept."""
-
-    certain: tuple[tuple[str, int, str], ...] = ()
-    """(module, line, text of the line) of imports that run whenever the module is imported."""
-    local: frozenset[str] = frozenset()
-    """Dotted names that any of its imports may mean, relative ones resolved."""
-
-
-def _reachable(tree: SourceTree, start: list[str]) -> dict[str, _File]:
-    """The files that importing `start` can execute, by following imports inside the tree."""
-    found: dict[str, _File] = {}
+def _reachable(tree: SourceTree, start: list[str]) -> dict[str, frozenset[str]]:
+    """The files that importing `start` can execute, by imports inside the tree, with what each imports."""
+    found: dict[str, frozenset[str]] = {}
     todo = list(start)
     while todo:
         path = todo.pop()
         if path in found:
             continue
-        found[path] = _read(tree, path)
-        targets = (target for name in found[path].local for target in tree.find(name))
+        found[path] = _names(tree, path)
+        targets = (target for name in found[path] for target in tree.find(name))
         todo += [target for target in targets if target not in found and target in tree.in_image]
     return found
 
 
-def _read(tree: SourceTree, path: str) -> _File:
-    text = read_text(tree.root / path)
+def _names(tree: SourceTree, path: str) -> frozenset[str]:
+    """Dotted names that any import in the file may mean, relative ones resolved; the file is not parsed."""
+    return frozenset(imported_names(read_text(tree.root / path) or "", path))
+
+
+def _certain_of(tree: SourceTree, path: str) -> list[tuple[str, int, str]]:
+    """(module, line, text of the line) of imports that run whenever the module is imported."""
+    text = read_text(tree.root / path) or ""
     try:
-        module = ast.parse(text) if text is not None else None
+        body = ast.parse(text).body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        module = None
-    if text is None or module is None:
-        return _File()
+        return []
     lines = text.split("\n")
-    certain = tuple((name, line, lines[line - 1].rstrip("\r")) for name, line in _certain(module.body))
-    return _File(certain, frozenset(_local_names(module.body, path)))
+    return [(name, line, lines[line - 1].rstrip("\r")) for name, line in _certain(body)]
 
 
 def _certain(body: list[ast.stmt]) -> Iterator[tuple[str, int]]:
@@ -165,35 +170,6 @@ def _suppresses(node: ast.With) -> bool:
     """`with suppress(ImportError):` guards as `try` does."""
     calls = (item.context_expr for item in node.items if isinstance(item.context_expr, ast.Call))
     return any(ast.unparse(call.func).rsplit(".", 1)[-1] == "suppress" for call in calls)
-
-
-def _imports(body: Iterable[ast.stmt]) -> Iterator[ast.Import | ast.ImportFrom]:
-    """Every import statement at any depth; expressions hold none and are not looked into."""
-    for node in body:
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            yield node
-            continue
-        for part in ("body", "orelse", "finalbody"):
-            yield from _imports(getattr(node, part, ()))
-        for branch in (*getattr(node, "handlers", ()), *getattr(node, "cases", ())):
-            yield from _imports(branch.body)
-
-
-def _local_names(body: Iterable[ast.stmt], path: str) -> Iterator[str]:
-    """Dotted names that any import in the file may mean, relative ones resolved; for reachability only."""
-    folder = posixpath.dirname(path)
-    for node in _imports(body):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-            continue
-        base = node.module or ""
-        if node.level:
-            parts = [part for part in folder.split("/") if part]
-            kept = parts[: len(parts) - node.level + 1]
-            base = ".".join([*kept, base] if base else kept)
-        if base:
-            yield base
-        yield from (f"{base}.{alias.name}".lstrip(".") for alias in node.names)
 
 
 def _is_sibling(tree: SourceTree, path: str, name: str) -> bool:

@@ -1,16 +1,31 @@
 #!/usr/bin/env bash
-# The image python:3.13-slim, which the demo and the tests build on. Where the engine has it, it is
-# used; where a registry answers, it is pulled; else it is made here from Debian's packages (which
-# are Python 3.13 in trixie) and tagged with the same name.
+# base_image.sh [IMAGE]: an image that the demo, the tests and the bench build on; python:3.13-slim where
+# none is named. Where the engine has it, it is used; where a registry answers, it is pulled; else it is made
+# here from Debian's packages and tagged with the same name. The engine keeps it.
+# base_image.sh --remove: removes those that were made here; what was pulled stays.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=say.sh
 . "$(dirname "${BASH_SOURCE[0]}")/say.sh"
 
-IMAGE=python:3.13-slim
-SUITE=trixie
+IMAGE=${1:-python:3.13-slim}
+MADE_HERE=io.moonmind.orchestrator.base-image
 CA_BUNDLE=/etc/ssl/certs/ca-certificates.crt
 PROBE_SECONDS=20
 PULL_SECONDS=600
+
+# What Debian calls the same thing: suite, packages, default command. Versions are the suite's.
+recipe() {
+    case $IMAGE in
+        python:3.13-slim) SUITE=trixie PACKAGES=python3,python3-pip,python3-venv COMMAND=python3 ;;
+        python:3.11-slim) SUITE=bookworm PACKAGES=python3,python3-pip,python3-venv COMMAND=python3 ;;
+        node:20-slim) SUITE=trixie PACKAGES=nodejs,npm COMMAND=node ;;
+        ruby:3.3-slim) SUITE=trixie PACKAGES=ruby,ruby-bundler COMMAND=irb ;;
+        golang:1.24) SUITE=trixie PACKAGES=golang-go,git COMMAND=bash ;;
+        php:8.4-cli) SUITE=trixie PACKAGES=php-cli COMMAND=php ;;
+        *) fail "the engine has no image $IMAGE, no registry answers, and no recipe for it is known here" \
+            "Make it available once: docker pull $IMAGE, or docker load -i FILE." ;;
+    esac
+}
 
 image_is_here() { docker image inspect "$IMAGE" >/dev/null 2>&1; }
 
@@ -35,7 +50,7 @@ make_root_filesystem() { # make_root_filesystem TAR-FILE
     # The host's apt options (proxy, retries, clock-related checks) matter inside as well.
     apt-config dump Acquire >"$WORK/apt.conf"
     mmdebstrap --quiet --variant=minbase --aptopt="$WORK/apt.conf" \
-        --include=python3,python3-pip,python3-venv,ca-certificates \
+        --include="$PACKAGES,ca-certificates" \
         --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
         --dpkgopt='path-exclude=/usr/share/doc/*' \
         "$SUITE" "$1" "$components" >&2
@@ -59,14 +74,15 @@ print("[global]", *(f"{k} = {v}" for k, v in found.items()), sep="\n")
 write_dockerfile() { # write_dockerfile DIRECTORY BASE
     cat >"$1/Dockerfile" <<DOCKERFILE
 FROM $2
+LABEL $MADE_HERE=$SUITE
 COPY ca-certificates.crt $CA_BUNDLE
 COPY pip.conf /etc/pip.conf
 ENV PATH=/usr/local/bin:/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 \\
     PIP_BREAK_SYSTEM_PACKAGES=1 PIP_CERT=$CA_BUNDLE \\
     SSL_CERT_FILE=$CA_BUNDLE REQUESTS_CA_BUNDLE=$CA_BUNDLE NODE_EXTRA_CA_CERTS=$CA_BUNDLE
-RUN ln -s /usr/bin/python3 /usr/local/bin/python
-CMD ["python3"]
+CMD ["$COMMAND"]
 DOCKERFILE
+    case $IMAGE in python:*) echo 'RUN ln -s /usr/bin/python3 /usr/local/bin/python' >>"$1/Dockerfile" ;; esac
 }
 
 build() {
@@ -89,12 +105,27 @@ build() {
 ensure_image() {
     ! image_is_here || return 0
     ! pull || return 0
+    recipe
     may_install || fail "the engine has no image $IMAGE and no registry answers" \
         "Make it available once: docker pull $IMAGE, or docker load -i FILE. Then run 'make setup' again."
     say "no registry answers: making $IMAGE from Debian $SUITE's packages (takes about half a minute)"
     build
 }
 
+remove_made_here() {
+    docker image ls --quiet --filter "label=$MADE_HERE" --filter dangling=false | sort -u |
+        while read -r id; do
+            docker image inspect --format '{{range .RepoTags}}{{println .}}{{end}}' "$id"
+        done | { grep -E '^(python|node|ruby|golang|php):' || true; } | while read -r tag; do
+        say "removing $tag"
+        docker image rm "$tag" >/dev/null
+    done
+}
+
+if [ "$IMAGE" = --remove ]; then
+    remove_made_here
+    exit 0
+fi
 if image_is_here; then exit 0; fi
 with_lock image ensure_image
 image_is_here || fail "the image $IMAGE could not be made"

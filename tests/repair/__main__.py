@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 from pathlib import Path
 
 from tests.repair.cases import OWN, load
 from tests.repair.diagnosis import measure
+from tests.repair.speed import report
 
 
 def main() -> int:
     """Exit code 1 where a case that must be declined was answered with a change, or a repair went wrong."""
     asked = _arguments()
+    for number in (signal.SIGINT, signal.SIGTERM):  # also where a shell has made us ignore the first
+        signal.signal(number, _leave)
     document: dict[str, object] = {}
     failed = False
-    if asked.only != "end-to-end":
+    if asked.only in (None, "diagnosis"):
         failed |= _diagnosis(asked, document)
-    if asked.only != "diagnosis":
+    if asked.only in (None, "speed"):
+        report(_say)
+    if asked.only in (None, "end-to-end"):
         failed |= _end_to_end(asked, document)
     if asked.json:
         asked.json.write_text(json.dumps(document, indent=1) + "\n")
@@ -50,12 +56,17 @@ def _end_to_end(asked: argparse.Namespace, document: dict[str, object]) -> bool:
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.repair", description=__doc__)
-    parser.add_argument("--only", choices=("diagnosis", "end-to-end"), help="one half of it")
+    parser.add_argument("--only", choices=("diagnosis", "speed", "end-to-end"), help="one part of it")
     parser.add_argument("--corpus", type=Path, metavar="DIR", help="more diagnosis cases of the same shape")
     parser.add_argument("--case", action="append", default=[], metavar="ID", help="end to end: only these")
     parser.add_argument("--minutes", type=float, default=60, help="end to end: begin no case after so many")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write every outcome there")
     return parser.parse_args()
+
+
+def _leave(*_: object) -> None:
+    """End as an exception does: what is on the bench is taken away first."""
+    raise KeyboardInterrupt
 
 
 def _say(text: str) -> None:

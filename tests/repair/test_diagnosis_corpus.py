@@ -9,7 +9,7 @@ from tests.repair.diagnosis import Score, measure
 from workflows.models.finding import FindingKind
 
 CASES = load(OWN)
-RIGHT_OF_CLAIMED = 0.95
+RIGHT_OF_CLAIMED = 0.98
 MOST_SECONDS = 2.0
 """For one case; generous, because the machine may be busy. What matters is that none takes minutes."""
 
@@ -23,13 +23,13 @@ def score() -> Score:
 def test_the_corpus_is_large_enough_to_mean_something() -> None:
     """Every ecosystem, and enough that must be left alone."""
     systems = {case.ecosystem for case in CASES}
-    assert len(CASES) >= 150
+    assert len(CASES) >= 300
     assert systems >= {"python", "node", "go", "ruby", "php", "java", "rust", "system"}
     assert sum(case.expected.decision == "decline" for case in CASES) >= len(CASES) / 5
 
 
 def test_what_is_claimed_is_found(score: Score) -> None:
-    """At least 95% right; a miss is printed with what was said instead."""
+    """At least that share is right; a miss is printed with what was said instead."""
     assert score.right_of_claimed >= RIGHT_OF_CLAIMED, "\n" + score.report()
 
 

@@ -24,12 +24,25 @@ PREFIXED = [
     ("\x1b[91mred\x1b[0m", "red", ""),
     ("   5 | >>> RUN pip install x", "   5 | >>> RUN pip install x", ""),
     ("windows\r", "windows", ""),
+    ("2026-01-02T03:04:05.6789012Z #12 3.456 error: boom", "error: boom", "#12"),
+    ("2026-01-02T03:04:05.678Z stderr F   File x", "  File x", ""),
+    ("2026-01-02T03:04:05.678901+00:00 app[web.1]:     import x", "    import x", ""),
+    ("2026-01-02T22:57:45+01:00 docker web[22644]: boom", "boom", ""),
+    ("Jan  2 03:04:05 host dockerd/web[77]:   File x", "  File x", ""),
+    ("[2026-01-02T03:04:05.678Z] npm ERR! code E404", "npm ERR! code E404", ""),
+    ("03:04:05 Step 1/2 : FROM scratch", "Step 1/2 : FROM scratch", ""),
+    ("web_1  | 2026-01-02T03:04:05.678901234Z   File x", "  File x", "web_1"),
+    ('{"log":"  File \\"x\\", line 1\\n","stream":"stderr","time":"t"}', '  File "x", line 1', ""),
+    ('{"log":"cut', '{"log":"cut', ""),
+    ('{"log":17}', '{"log":17}', ""),
+    ("[2026-01-02 03:04:05 +0000] [7] [ERROR] x", "[2026-01-02 03:04:05 +0000] [7] [ERROR] x", ""),
+    ("03:04 is a time", "03:04 is a time", ""),
 ]
 
 
 @pytest.mark.parametrize(("raw", "plain", "stream"), PREFIXED)
 def test_prefixes_come_off(raw: str, plain: str, stream: str) -> None:
-    """Compose, BuildKit, Docker's own times, colours."""
+    """Compose, BuildKit, Docker's own times and file, colours, log shippers, build servers."""
     line = read_log(raw).lines[0]
     assert (line.plain, line.stream) == (plain, stream)
 
@@ -113,6 +126,35 @@ def test_real_tracebacks_are_read() -> None:
         [("ModuleNotFoundError", ""), ("RuntimeError", "cause")],
         [("ModuleNotFoundError", ""), ("KeyError", "context")],
     ]
+
+
+@pytest.mark.parametrize(
+    "prefix",
+    [
+        "2026-01-02T03:04:05.678901Z ",
+        "Jan  2 03:04:05 host web[1]: ",
+        "2026-01-02T03:04:05.678Z stderr F ",
+        "03:04:05 ",
+        "web_1  | ",
+    ],
+)
+def test_a_traceback_is_read_behind_any_prefix(prefix: str) -> None:
+    """Frames and code lines keep their indentation."""
+    told = (
+        "Traceback (most recent call last):",
+        '  File "/app/a.py", line 1, in f',
+        "    import x",
+        "KeyError: 1",
+    )
+    lines = [f"{prefix}{line}" for line in told]
+    found = [chain for stream in read_log("\n".join(lines)).streams().values() for chain in chains(stream)]
+    assert found[0].final.frames[0].code == "import x"
+
+
+def test_a_failed_step_is_known_behind_a_time() -> None:
+    """Other steps say nothing of the cause."""
+    text = "2026-01-02T03:04:05.6789012Z #8 1.0 fine\n2026-01-02T03:04:05.6789012Z #9 ERROR: process failed\n"
+    assert read_log(text).failed == {"#9"}
 
 
 def test_a_syntax_error_needs_no_header() -> None:

@@ -45,15 +45,26 @@ def test_a_cause_long_before_the_end_is_found(after: int) -> None:
     assert quoted(found) == 1004
 
 
-def test_a_message_on_the_border_of_two_windows_is_whole() -> None:
+@pytest.mark.parametrize("more", [0, 1, 70, 150, len(CRASH)])
+def test_the_end_is_never_a_fragment(more: int) -> None:
+    """Also where the size is a multiple of the window, or little more: frames are seen with the error."""
+    size = 2 * WINDOW_BYTES + more - len(CRASH)
+    padding = QUIET * (size // len(QUIET)) + "x" * (size % len(QUIET) - 1) + "\n"
+    found = answer(padding + CRASH)
+    assert len((padding + CRASH).encode()) == 2 * WINDOW_BYTES + more
+    assert len(found.findings[0].quotes) == 2
+
+
+def test_a_message_on_the_border_of_two_windows_is_whole(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wherever the border falls in it."""
-    for shift in range(0, len(CRASH), 17):
-        after = WINDOW_BYTES - shift
+    window = 32 * 1024
+    monkeypatch.setattr(long_log, "WINDOW_BYTES", window)
+    for shift in range(0, len(CRASH), 5):
+        after = window - shift
         padding = QUIET * (after // len(QUIET)) + "x" * (after % len(QUIET) - 1) + "\n"
-        text = QUIET * 70_000 + CRASH + padding
-        found = answer(text)
+        found = answer(QUIET * 2000 + CRASH + padding)
         assert found.decision is Decision.FIX, shift
-        assert quoted(found) == 70_004, shift
+        assert quoted(found) == 2004, shift
 
 
 def test_the_later_cause_wins() -> None:

@@ -1,0 +1,1 @@
+require("net").connect(6379, "127.0.0.1");

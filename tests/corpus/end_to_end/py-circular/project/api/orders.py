@@ -1,0 +1,5 @@
+from customers import name
+
+
+def total():
+    return 1

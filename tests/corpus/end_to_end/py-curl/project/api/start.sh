@@ -1,0 +1,2 @@
+curl --version
+exec python -u app.py
