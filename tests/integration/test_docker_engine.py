@@ -158,9 +158,11 @@ async def test_what_was_said_before_the_last_start(engine: DockerEngine, compose
     service = f"{{image: 'python:3.13-slim', init: true, restart: always, {flood}}}"
     sandbox = compose_project({"compose.yaml": f"services: {{api: {service}}}"})
     sandbox.compose("up", "-d")
-    while "\n9000" not in await engine.logs((await engine.containers(sandbox.name))[0].id):
+    for _ in range(300):
+        (container,) = await engine.containers(sandbox.name)
+        if "\n9000" in await engine.logs(container.id):
+            break
         await asyncio.sleep(0.1)
-    (container,) = await engine.containers(sandbox.name)
     assert "the crash" not in await engine.logs(container.id, 2000)
     assert container.restart_count > 0
     assert (await engine.last_words(container)).strip() == "the crash"
