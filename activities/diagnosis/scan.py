@@ -61,6 +61,8 @@ def missing_distributions(
         if module not in known:
             found = distribution_of(module)
             usable = found is not None and is_trusted(found) and canonical(found.name) not in present
+            # `psycopg2` provides psycopg2 as well, whichever of its distributions is the usual one.
+            usable = usable and canonical(module.split(".", 1)[0]) not in declared
             known[module] = found if usable else None
         return known[module]
 

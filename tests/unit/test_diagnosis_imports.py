@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from activities.diagnosis.imports import imported_names
-from activities.diagnosis.source_tree import SourceTree
+from activities.diagnosis.scan import missing_distributions
+from activities.diagnosis.source_tree import SourceTree, read_tree
 
 ROOT = Path(__file__).parents[2]
 STANDARD = Path(sysconfig.get_path("stdlib"))
@@ -75,3 +76,13 @@ def test_a_module_is_found_from_every_directory() -> None:
     assert tree.find("b.c") == ["a/b/c.py"]
     assert tree.find("a.c") == ["a/c/__init__.py"]
     assert tree.find("d") == []
+
+
+@pytest.mark.parametrize(("declared", "missing"), [({"psycopg2"}, []), (set(), ["psycopg2-binary"])])
+def test_a_distribution_of_the_modules_own_name_provides_it(
+    tmp_path: Path, declared: set[str], missing: list[str]
+) -> None:
+    """psycopg2 is not missing where it is declared, though psycopg2-binary is what would be added."""
+    (tmp_path / "app.py").write_text("import psycopg2\n")
+    found = missing_distributions(read_tree(tmp_path), (), declared, "3.13")
+    assert [one.distribution.name for one in found] == missing
