@@ -23,7 +23,7 @@ from activities.consulting.removed_names import removed_name
 from activities.diagnosis.answers import edit_refused
 from activities.diagnosis.diagnose import Decision, Diagnosis, diagnose, scan
 from activities.diagnosis.evidence import ContainerFacts, Evidence, Phase, SourceText
-from activities.diagnosis.operator import operator_finding, require_doable
+from activities.diagnosis.operator.findings import operator_finding, require_doable
 from activities.diagnosis.project import Project
 from activities.diagnosis.rendering import render_analysis
 from activities.diagnosis.source_tree import read_text

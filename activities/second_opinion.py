@@ -13,8 +13,8 @@ from activities.adapters.llm_budget import LlmBudget
 from activities.adapters.redaction import Redactor
 from activities.diagnosis.answers import Decision, Diagnosis
 from activities.diagnosis.evidence import Evidence
-from activities.diagnosis.llm_prompt import Prompt, build_prompt
-from activities.diagnosis.llm_proposal import Refused, answer_schema, permitted_kinds, read_proposal
+from activities.diagnosis.llm.prompt import Prompt, build_prompt
+from activities.diagnosis.llm.proposal import Refused, answer_schema, permitted_kinds, read_proposal
 from activities.diagnosis.project import Project
 from workflows.models.finding import Finding
 

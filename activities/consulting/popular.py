@@ -5,8 +5,8 @@ from __future__ import annotations
 from activities.consulting.asking import Tool
 from activities.consulting.near_names import near_popular
 from activities.diagnosis.knowledge import known_distribution
-from activities.diagnosis.node_knowledge import is_known, popular_near
-from activities.diagnosis.package_index import is_popular, popular_distributions
+from activities.diagnosis.node.knowledge import is_known, popular_near
+from activities.diagnosis.python.package_index import is_popular, popular_distributions
 from activities.manifests.names import canonical
 
 

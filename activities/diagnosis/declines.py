@@ -10,8 +10,8 @@ from activities.diagnosis.evidence import Phase
 from activities.diagnosis.knowledge import causes, compiled
 from activities.diagnosis.log_lines import LogLine
 from activities.diagnosis.project import Project
+from activities.diagnosis.python.tracebacks import Chain
 from activities.diagnosis.reading import Block, Ecosystem, Place
-from activities.diagnosis.tracebacks import Chain
 from activities.diagnosis.verdicts import Refusal
 
 _KILLED = re.compile(

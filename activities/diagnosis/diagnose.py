@@ -8,10 +8,10 @@ from __future__ import annotations
 from activities.diagnosis.answers import Answer, Decision, Diagnosis, declined, edit_answer
 from activities.diagnosis.ecosystems import ECOSYSTEMS
 from activities.diagnosis.evidence import Evidence, SourceText
-from activities.diagnosis.node_answers import node_answer, scanned_node_needs
+from activities.diagnosis.node.answers import node_answer, scanned_node_needs
 from activities.diagnosis.project import Project
-from activities.diagnosis.python_answers import python_answer, scanned_needs
-from activities.diagnosis.python_changes import change_answer
+from activities.diagnosis.python.answers import python_answer, scanned_needs
+from activities.diagnosis.python.changes import change_answer
 from activities.diagnosis.reading import decisive
 from activities.diagnosis.verdicts import Refusal, Verdict
 from workflows.models.finding import Finding, FindingKind

@@ -13,8 +13,8 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from stdlib_list import long_versions, short_versions, stdlib_list
 
-from activities.diagnosis import renames
-from activities.diagnosis.package_index import indexed_import, is_famous, is_popular
+from activities.diagnosis.python.package_index import indexed_import, is_famous, is_popular
+from activities.diagnosis.system import renames
 
 _T64_RELEASES = frozenset({"trixie", "forky", "sid", "noble", "oracular", "plucky", "questing"})
 _RELEASES = (

@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Iterator
 
-from activities.diagnosis.node_knowledge import is_known
+from activities.diagnosis.node.knowledge import is_known
 from activities.manifests.package_json import GROUPS
 
 _RANGE = re.compile(r"^(?:latest|\*|[\w.^~<>=| -]*)$")

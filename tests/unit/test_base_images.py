@@ -2,7 +2,7 @@
 
 import pytest
 
-from activities.diagnosis import base_images
+from activities.diagnosis.system import base_images
 
 
 @pytest.mark.parametrize(

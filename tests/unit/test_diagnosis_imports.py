@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from activities.diagnosis.imports import imported_names
-from activities.diagnosis.scan import missing_distributions
+from activities.diagnosis.python.imports import imported_names
+from activities.diagnosis.python.scan import missing_distributions
 from activities.diagnosis.source_tree import SourceTree, read_tree
 
 ROOT = Path(__file__).parents[2]

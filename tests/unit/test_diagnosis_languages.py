@@ -9,10 +9,10 @@ import pytest
 
 from activities.diagnosis.diagnose import Decision, Diagnosis, diagnose
 from activities.diagnosis.evidence import Evidence, Phase, SourceText
-from activities.diagnosis.go_modules import module_of, standard_since
-from activities.diagnosis.java_images import jdk_of, with_jdk
-from activities.diagnosis.php_versions import allows, release_for
-from activities.diagnosis.toolchain import with_release
+from activities.diagnosis.languages.go_modules import module_of, standard_since
+from activities.diagnosis.languages.java_images import jdk_of, with_jdk
+from activities.diagnosis.languages.php_versions import allows, release_for
+from activities.diagnosis.languages.toolchain import with_release
 from activities.manifests.edit_files import EditedFiles
 
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from activities.diagnosis import go, java, php, ruby, rust
-from activities.diagnosis.line_rules import Rule
-from activities.diagnosis.literals import needed_words
+from activities.diagnosis.languages import go, java, php, ruby, rust
+from activities.diagnosis.languages.line_rules import Rule
+from activities.diagnosis.languages.literals import needed_words
 from tests.repair.cases import OWN, load
 
 TABLES = (go._RULES, java._RULES, php._RULES, ruby._RULES, rust._RULES)

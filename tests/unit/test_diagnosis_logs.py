@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from activities.diagnosis.log_lines import read_log
-from activities.diagnosis.tracebacks import chains
+from activities.diagnosis.python.tracebacks import chains
 
 PREFIXED = [
     (

@@ -9,8 +9,8 @@ import pytest
 
 from activities.diagnosis.diagnose import Decision
 from activities.diagnosis.evidence import Phase
-from activities.diagnosis.node_images import suitable, with_release
-from activities.diagnosis.node_knowledge import (
+from activities.diagnosis.node.images import suitable, with_release
+from activities.diagnosis.node.knowledge import (
     api_since,
     builtin_since,
     newest_node_for_sass,
@@ -18,7 +18,7 @@ from activities.diagnosis.node_knowledge import (
     popular_near,
     types_package,
 )
-from activities.diagnosis.node_packages import name_in
+from activities.diagnosis.node.packages import name_in
 from tests.unit.node_told import answer, told
 
 RUNNING = [

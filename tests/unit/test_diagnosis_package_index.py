@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from activities.diagnosis import knowledge, package_index, python_releases
+from activities.diagnosis import knowledge
+from activities.diagnosis.python import package_index
+from activities.diagnosis.python import releases as python_releases
 
 HARD = {
     "cv2": "opencv-python-headless", "yaml": "PyYAML", "bs4": "beautifulsoup4", "jwt": "PyJWT",

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from activities.diagnosis.evidence import Evidence
-from activities.diagnosis.operator import operator_finding, require_doable
+from activities.diagnosis.operator.findings import operator_finding, require_doable
 from activities.diagnosis.project import Project
 from activities.manifests.edit_files import EditedFiles, makes
 from workflows.errors import OrchestratorError

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
-from activities.diagnosis import python_system, renames
-from activities.diagnosis.system_files import (
+from activities.diagnosis.python import system as python_system
+from activities.diagnosis.system import renames
+from activities.diagnosis.system.files import (
     Holds,
     debian_package,
     debian_releases,

@@ -1,0 +1,1 @@
+"""Node: modules, bundlers, package managers and native builds; the scan of its sources."""

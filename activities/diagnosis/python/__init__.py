@@ -1,0 +1,1 @@
+"""Python: tracebacks, pip and its like, build back ends, names that moved; the scan of its sources."""
