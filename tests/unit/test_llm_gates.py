@@ -12,6 +12,7 @@ from activities.adapters.redaction import Redactor
 from activities.adapters.state_dir import StateDir
 from activities.analyze import Analyze
 from activities.checks.gate import approval_gate
+from activities.consulting.consultant import Consultation, Consulted
 from activities.second_opinion import SecondOpinion
 from tests.unit.llm_server import Answer, proposes, says, serving
 from tests.unit.test_plan_step import Bench
@@ -59,6 +60,14 @@ class CrashedService:
         return Redactor({CANARY})
 
 
+class NoIndex:
+    """No package index answers: findings stay as they are."""
+
+    async def consult(self, about: Consultation) -> Consulted:
+        """All of them stand."""
+        return Consulted(findings=about.findings)
+
+
 class Gates:
     """Analyze and plan on one workspace."""
 
@@ -79,7 +88,7 @@ class Gates:
         service = CrashedService(log)
         state: StateDir = self.bench.state
         opinion = SecondOpinion(LlmClient(url, "tiny", timeout_seconds=5), LlmBudget(state)) if url else None
-        step = Analyze(service, None, self.artifacts, service, opinion)  # type: ignore[arg-type]
+        step = Analyze(service, None, self.artifacts, service, NoIndex(), opinion)  # type: ignore[arg-type]
         job = AnalyzeInput(
             run=RUN, target=self.bench.target, intent=Intent(kind=IntentKind.REPAIR, service="api"),
             verification=Verification(), may_ask_llm=may_ask,
