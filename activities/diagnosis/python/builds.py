@@ -143,6 +143,17 @@ def _sklearn(place: Place, _: Project) -> Verdict | None:
     return Need("python.renamed", kind, ("sklearn", "scikit-learn"), (said,), why, replaces="sklearn")
 
 
+def _renamed(place: Place, _: Project) -> Verdict | None:
+    """A release that says it goes by another name now; the name is the one on record, not the log's."""
+    name, said = _built(place)
+    known = data_file("python_renames.json")["renamed"].get(canonical(name))
+    if not known:
+        return None
+    why = f"{name} refuses to be built, because it is called {known} now"
+    lines = (place.line, said) if said is not place.line else (said,)
+    return Need("python.renamed", FindingKind.RENAME_PYTHON_PACKAGE, (name, known), lines, why, replaces=name)
+
+
 def _tensorflow_gpu(place: Place, _: Project) -> Verdict:
     """The same for `tensorflow-gpu` since 2.12."""
     why = "tensorflow-gpu has been withdrawn; tensorflow itself serves graphics cards"
@@ -202,7 +213,12 @@ def _handler(entry: dict[str, str]) -> Handler:
         return _distutils_in_build
     if entry["rule"] == "too_old_for_python":
         return _too_old_for_python(entry["since"], entry["what"])
-    return {"cython3": _cython_sources, "sklearn": _sklearn, "tensorflow_gpu": _tensorflow_gpu}[entry["rule"]]
+    return {
+        "cython3": _cython_sources,
+        "sklearn": _sklearn,
+        "renamed": _renamed,
+        "tensorflow_gpu": _tensorflow_gpu,
+    }[entry["rule"]]
 
 
 @cache

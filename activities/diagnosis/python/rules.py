@@ -44,7 +44,8 @@ def blocks(lines: Sequence[LogLine], phase: Phase, project: Project) -> Sequence
 
 def _of_chain(chain: Chain, place: Place, project: Project) -> Verdict:
     final, phase = chain.final, place.phase
-    built = python_builds.of_text(final.text, place, project)
+    shown = final.frames[-1].code if final.frames else ""  # a setup script may say in its code what is wrong
+    built = python_builds.of_text(f"{final.text}\n{shown}", place, project)
     if built is not None:
         return built
     pair = python_pip.of_text(final.text, place, project) or _of_releases(chain, project)
