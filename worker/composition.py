@@ -181,6 +181,18 @@ def bind(on: Adapters, host: str, task_queue: str) -> dict[str, Activity]:
     stored = _Stored(journals=on.journals, artifacts=on.artifacts, masking=on.masking)
     return {
         ports.LOCATE.name: Locate(policies=on.policies, host=host, task_queue=task_queue).locate,
+        **_bind_before_the_first_write(on, plans, stored),
+        **_bind_changes(on, plans, stored),
+        ports.ROLLBACK.name: rollback_step(on).rollback,
+        ports.REPORT.name: report_step(on).report,
+        ports.LOOK_AROUND.name: LookAround(holds=on.holds, journals=on.journals).look_around,
+        ports.AWAIT_RELEASE.name: AwaitRelease(holds=on.holds).await_release,
+        ports.SETTLE.name: Settle(recovery=recovery_of(on)).settle,
+    }
+
+
+def _bind_before_the_first_write(on: Adapters, plans: PlanStore, stored: _Stored) -> dict[str, Activity]:
+    return {
         ports.PREFLIGHT.name: Preflight(
             engine=on.engine,
             compose=on.compose,
@@ -208,6 +220,11 @@ def bind(on: Adapters, host: str, task_queue: str) -> dict[str, Activity]:
         ).revalidate,
         ports.CHECK_TOKEN.name: CheckToken(policies=on.policies, used=UsedTokens(on.state)).check_token,
         ports.RECORD_APPROVALS.name: RecordApprovals(artifacts=on.artifacts).record_approvals,
+    }
+
+
+def _bind_changes(on: Adapters, plans: PlanStore, stored: _Stored) -> dict[str, Activity]:
+    return {
         ports.PATCH.name: Patch(
             plans=plans,
             docker=on.engine,
@@ -227,11 +244,6 @@ def bind(on: Adapters, host: str, task_queue: str) -> dict[str, Activity]:
             artifacts=on.artifacts,
             masking=on.masking,
         ).verify,
-        ports.ROLLBACK.name: rollback_step(on).rollback,
-        ports.REPORT.name: report_step(on).report,
-        ports.LOOK_AROUND.name: LookAround(holds=on.holds, journals=on.journals).look_around,
-        ports.AWAIT_RELEASE.name: AwaitRelease(holds=on.holds).await_release,
-        ports.SETTLE.name: Settle(recovery=recovery_of(on)).settle,
     }
 
 
