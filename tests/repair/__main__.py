@@ -8,6 +8,7 @@ import signal
 import sys
 from pathlib import Path
 
+from tests.repair.broken import End
 from tests.repair.cases import OWN, load
 from tests.repair.diagnosis import measure
 from tests.repair.speed import report
@@ -51,7 +52,7 @@ def _end_to_end(asked: argparse.Namespace, document: dict[str, object]) -> bool:
 
     outcomes = bench(asked.case, asked.minutes, _say)
     document["end to end"] = [outcome.document() for outcome in outcomes]
-    return any(not outcome.as_expected for outcome in outcomes)
+    return any(not (o.as_expected or o.end is End.NOT_PLAYED) for o in outcomes)
 
 
 def _arguments() -> argparse.Namespace:

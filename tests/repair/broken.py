@@ -44,6 +44,8 @@ class End(StrEnum):
     ROLLED_BACK = "rolled back"
     WRONG = "wrong"
     """Anything else: another change than expected, or something left that was not there before."""
+    NOT_PLAYED = "not played"
+    """It could not even be set up here: a registry or a base image that this host does not reach."""
 
 
 class Broken(BaseModel):

@@ -64,11 +64,13 @@ def report(outcomes: Sequence[Outcome]) -> str:
     lines = [head, "-" * len(head)]
     order = sorted(groups, key=lambda name: (name == "all", name.startswith("ecosystem"), name))
     lines += [_row(name, groups[name], width) for name in order]
-    wanted = [outcome for outcome in outcomes if outcome.case.end is End.REPAIRED]
+    played = [outcome for outcome in outcomes if outcome.end is not End.NOT_PLAYED]
+    wanted = [outcome for outcome in played if outcome.case.end is End.REPAIRED]
     repaired = sum(outcome.end is End.REPAIRED for outcome in wanted)
     wrong = sum(outcome.end is End.WRONG for outcome in outcomes)
     share = repaired / len(wanted) if wanted else 1.0
     lines += ["", f"repaired: {repaired} of {len(wanted)} that can be ({share:.0%}); {wrong} wrong of all"]
+    lines += [f"not played here: {o.case.id}" for o in outcomes if o.end is End.NOT_PLAYED]
     return "\n".join(lines)
 
 

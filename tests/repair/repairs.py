@@ -131,7 +131,7 @@ def _played(table: Workbench, case: Broken) -> Outcome:
     try:
         return table.play(case)
     except (AssertionError, subprocess.TimeoutExpired) as error:
-        return Outcome(case, End.WRONG, 0.0, f"not played: {error}")
+        return Outcome(case, End.NOT_PLAYED, 0.0, str(error))
 
 
 def _policy(case: Broken, shop: ComposeSandbox) -> str:
