@@ -71,12 +71,12 @@ class Sweep:
     async def forever(self) -> None:
         """Look at once, then every now and then; never raises but on cancellation."""
         while True:
-            with suppress(OrchestratorError):  # Docker is away: the steps say so where it matters
-                await self.leftovers()
             try:
                 await self.once()
             except (RPCError, OrchestratorError) as error:
                 _log.warning("the sweep of open journals failed: %s", error)
+            with suppress(OrchestratorError):  # Docker is away: the steps say so where it matters
+                await self.leftovers()
             await asyncio.sleep(SWEEP_SECONDS)
 
 

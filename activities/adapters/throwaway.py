@@ -22,7 +22,7 @@ from docker.errors import APIError, ImageNotFound, NotFound
 from docker.types import LogConfig
 
 from activities.adapters import docker_facts as facts
-from activities.adapters.docker_client import DockerClient
+from activities.adapters.docker_client import CONTACT_SECONDS, DockerClient
 from workflows.errors import OrchestratorError
 
 THROWAWAY_LABEL = "io.moonmind.orchestrator.throwaway"
@@ -128,15 +128,12 @@ class Throwaway:
             return False
 
     async def sweep(self) -> int:
-        """Remove what dead workers left behind, on this daemon; says how many."""
+        """Remove what dead workers left behind, on this daemon; says how many.
 
-        def overdue(api: docker.APIClient) -> int:
-            with suppress(APIError):  # one vanished while they were listed: the next time will do
-                found = api.containers(all=True, filters={"label": THROWAWAY_LABEL})
-                return _remove_overdue(api, found)
-            return 0
-
-        return await self.client.change(overdue)
+        A daemon that does not answer at once is asked again the next time: nobody waits for this.
+        """
+        late = await self.client.ask(_overdue, CONTACT_SECONDS)
+        return await self.client.change(lambda api: _remove_all(api, late)) if late else 0
 
     async def _ended(self, name: str, within_seconds: float) -> bool:
         """Whether it ended by itself in time; killed where it did not."""
@@ -266,12 +263,18 @@ def _packed(files: Mapping[str, bytes]) -> bytes:
     return buffer.getvalue()
 
 
-def _remove_overdue(api: docker.APIClient, found: Iterable[Mapping[str, Any]]) -> int:
-    late = [one for one in found if _until(one["Labels"]) < time.time()]
-    for one in late:
+def _overdue(api: docker.APIClient) -> tuple[str, ...]:
+    found: Iterable[Mapping[str, Any]] = ()
+    with suppress(APIError):  # one vanished while they were listed: the next time will do
+        found = api.containers(all=True, filters={"label": THROWAWAY_LABEL})
+    return tuple(str(one["Id"]) for one in found if _until(one["Labels"]) < time.time())
+
+
+def _remove_all(api: docker.APIClient, ids: tuple[str, ...]) -> int:
+    for one in ids:
         with suppress(APIError):
-            _remove(api, one["Id"])
-    return len(late)
+            _remove(api, one)
+    return len(ids)
 
 
 def _until(labels: Mapping[str, str]) -> float:
