@@ -31,7 +31,7 @@ from activities.manifests.names import canonical
 from workflows.errors import OrchestratorError
 from workflows.models.finding import Finding
 
-LIMIT_SECONDS = 20.0
+LIMIT_SECONDS = 45.0
 """For all questions of one analysis together, as long as the tools inside run."""
 _AROUND_SECONDS = 15.0
 """What making and removing the containers may take beside that, on a busy host."""

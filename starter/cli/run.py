@@ -39,8 +39,8 @@ from workflows.models.status import RunStatus, StepName, StepStatus
 if TYPE_CHECKING:
     from starter.client import OrchestratorClient, RunHandle
 
-DETACH_WAIT_SECONDS: Final = 10.0
-"""How long ``--detach`` looks whether the run needs an approval before it leaves."""
+DETACH_WAIT_SECONDS: Final = 60.0
+"""How long ``--detach`` looks whether the run needs an approval before it leaves; analysis asks an index."""
 _PAST_APPROVAL: Final = frozenset({StepName.PATCH, StepName.BUILD, StepName.RESTART, StepName.VERIFY})
 _LOCAL_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -167,15 +167,18 @@ def _rolling_back(
 
 
 async def _look_briefly(client: "OrchestratorClient", handle: "RunHandle") -> RunRecord:
-    """The record once it is clear whether the run waits for an approval, or after ten seconds."""
+    """The record once it is clear that the run waits, or waits for nobody; after a minute in any case."""
     seen: list[RunRecord] = []
     with suppress(TimeoutError):
         async with asyncio.timeout(DETACH_WAIT_SECONDS):
             async for record in client.watch(handle):
                 seen[:] = [record]
-                if record.status is RunStatus.AWAITING_APPROVAL or _past_approval(record):
+                if record.status in _WAITING or _past_approval(record):
                     break
     return seen[0] if seen else await client.get(handle)
+
+
+_WAITING = frozenset({RunStatus.AWAITING_APPROVAL, RunStatus.QUEUED})
 
 
 def _past_approval(record: RunRecord) -> bool:
