@@ -127,11 +127,21 @@ class HealthWatch:
         if container is None:
             result = await self.prober.probe(probe)
         else:
-            result = await self.prober.probe(probe, container.pid, container.id)
+            result = await self._probe_inside(probe, container)
             if len(self.containers) > 1:
                 result = result.model_copy(update={"detail": f"{container.name}: {result.detail}"})
         self.report(result)
         return Check(result.check, ok=result.ok, detail=result.detail)
+
+    async def _probe_inside(self, probe: HttpProbe, container: ContainerState) -> ProbeResult:
+        """A process that ended since it was looked at is a crash, not a namespace that cannot be entered."""
+        try:
+            return await self.prober.probe(probe, container.pid, container.id)
+        except OrchestratorError:
+            now = await self.docker.container(container.id)
+            if now is not None and now.pid == container.pid:
+                raise
+            return await self.prober.probe(probe, None)
 
 
 def _result(check: Check, at: datetime, elapsed_seconds: float) -> ProbeResult:
