@@ -1,7 +1,7 @@
 """Notes in the journal around this run's own commands: before they start, and what they made (I8).
 
-An ``up`` or a build that ended is known by what it made. One whose worker was killed stays without an
-end until the next attempt, which has ended what was left of it, notes what it had made by then.
+An ``up`` or a build that ended is known by what it made. One that failed, or whose worker was killed, stays
+without an end until a later one has ended well: what Docker still carries out of it is this run's own.
 """
 
 from collections.abc import Iterable, Mapping
@@ -31,7 +31,7 @@ def end_up(guard: Guard, present: Iterable[ContainerState], *, exit_code: int = 
     """Note what the ``up`` that just ended has made.
 
     One that failed may have been killed with an order under way, which Docker still carries out: its end
-    stays open until the next ``up`` begins, and what is made until then is its own.
+    stays open until an ``up`` has ended well, and what is made until then is its own.
     """
 
     def noted(journal: Journal) -> Mapping[str, object]:

@@ -92,9 +92,10 @@ def test_a_fault_that_hits_every_run(running: World, seen: list[Outcome], fault:
     check(running, shared_round(fault, SHARED[fault]), seen)
 
 
-def test_every_fault_and_every_step_occurred(seen: list[Outcome]) -> None:
-    """What is missing is said by name."""
-    if not seen:
-        pytest.skip("no round was asked for")
+def test_every_fault_and_every_step_occurred(seen: list[Outcome], request: pytest.FixtureRequest) -> None:
+    """What is missing is said by name; skipped only where the rounds themselves were left out by choice."""
+    rounds = [item for item in request.session.items if item.name.startswith("test_a_fault_")]
+    if not rounds:
+        pytest.skip("the rounds were deselected")
     assert set(Fault) - {outcome.fault for outcome in seen if outcome.counts} - not_run().keys() == set()
     assert set(Step) - {outcome.step for outcome in seen} == set()
