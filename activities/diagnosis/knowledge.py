@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 from dataclasses import dataclass
 from functools import cache
-from importlib.resources import files
 from typing import Any
 
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from stdlib_list import long_versions, short_versions, stdlib_list
 
+from activities.diagnosis.data_files import data_file
 from activities.diagnosis.python.package_index import indexed_import, is_famous, is_popular
 from activities.diagnosis.system import renames
 
@@ -167,7 +166,7 @@ def messages() -> tuple[Message, ...]:
             "build" if entry.get("build") else "run" if entry.get("run") else "",
             bool(entry.get("python_headers")),
         )
-        for entry in _load("messages.json")["messages"]
+        for entry in data_file("messages.json")["messages"]
     )
 
 
@@ -184,20 +183,13 @@ class Cause:
 @cache
 def causes() -> tuple[Cause, ...]:
     """All known causes to decline, in the order they are tried."""
-    entries = _load("declines.json")["causes"]
+    entries = data_file("declines.json")["causes"]
     return tuple(Cause(e["id"], e["pattern"], e["reason"], bool(e.get("build"))) for e in entries)
 
 
 def _table(file: str, key: str) -> dict[str, Any]:
-    table: dict[str, Any] = _load(file)[key]
+    table: dict[str, Any] = data_file(file)[key]
     return table
-
-
-@cache
-def _load(file: str) -> dict[str, Any]:
-    text = files("activities.diagnosis.data").joinpath(file).read_text(encoding="utf-8")
-    loaded: dict[str, Any] = json.loads(text)
-    return loaded
 
 
 @cache

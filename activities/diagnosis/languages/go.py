@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from activities.diagnosis.data_files import data_file
 from activities.diagnosis.languages import go_toolchain
 from activities.diagnosis.languages.context_files import (
     context_files,
@@ -19,7 +20,7 @@ from activities.diagnosis.languages.go_modules import (
     required,
     standard_since,
 )
-from activities.diagnosis.languages.go_toolchain import TOOL, number
+from activities.diagnosis.languages.go_toolchain import TOOL
 from activities.diagnosis.languages.line_rules import (
     Rule,
     command_need,
@@ -27,7 +28,6 @@ from activities.diagnosis.languages.line_rules import (
     judged,
     rule,
     system_need,
-    table,
 )
 from activities.diagnosis.languages.toolchain import (
     commands_of,
@@ -39,6 +39,7 @@ from activities.diagnosis.languages.toolchain import (
 from activities.diagnosis.project import Project
 from activities.diagnosis.reading import Ecosystem, Place
 from activities.diagnosis.verdicts import Need, Refusal, Verdict
+from activities.diagnosis.versions import number
 from workflows.models.finding import FindingKind
 
 _PROVIDES = re.compile(r"(?:no required module provides|cannot find module providing) package ([^\s;:]+)")
@@ -174,7 +175,7 @@ def _c_header(_: re.Match[str], place: Place, project: Project) -> Verdict | Non
     """cgo without the C library's headers; of other languages' builds other rules speak."""
     if not tool_image(project, TOOL):
         return None
-    entry = next(e for e in table("go.json")["messages"] if e["id"] == "cgo_compiler")
+    entry = next(e for e in data_file("go.json")["messages"] if e["id"] == "cgo_compiler")
     return system_need("go.cgo_compiler", entry, place, project, TOOL)
 
 

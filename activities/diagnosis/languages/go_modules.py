@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from activities.diagnosis.data_files import data_file
 from activities.diagnosis.languages.context_files import context_text, nearest
-from activities.diagnosis.languages.line_rules import table
 from activities.diagnosis.project import Project
 
 _PACKAGE = re.compile(r"^[a-zA-Z0-9][\w.~-]*(?:/[\w.~-]+)*$")
@@ -14,13 +14,13 @@ _MAJOR = re.compile(r"^v[2-9]\d*$")
 
 def standard_since(package: str) -> str:
     """The Go release that brought a standard package (`1.21` for `slices`); '' for what is not one."""
-    since: dict[str, list[str]] = table("go_standard.json")["since"]
+    since: dict[str, list[str]] = data_file("go_standard.json")["since"]
     return next((release for release, packages in since.items() if package in packages), "")
 
 
 def name_since(name: str) -> str:
     """The Go release that brought a function or type of the standard library (`os.ReadFile`: 1.16)."""
-    symbols: dict[str, list[str]] = table("go_standard.json")["symbols"]
+    symbols: dict[str, list[str]] = data_file("go_standard.json")["symbols"]
     return next((release for release, names in symbols.items() if name in names), "")
 
 
@@ -29,10 +29,10 @@ def module_of(package: str) -> str:
     if not _PACKAGE.match(package):
         return ""
     parts = package.split("/")
-    known: dict[str, int] = table("go.json")["modules"]
+    known: dict[str, int] = data_file("go.json")["modules"]
     for size in range(len(parts), 0, -1):
         prefix = "/".join(parts[:size])
-        if prefix in table("go.json")["nested"]:
+        if prefix in data_file("go.json")["nested"]:
             return prefix
         if prefix in known:
             return _cut(parts, known[prefix])

@@ -18,14 +18,10 @@ from activities.diagnosis.languages.toolchain import (
 from activities.diagnosis.project import Project
 from activities.diagnosis.reading import Place
 from activities.diagnosis.verdicts import Need, Refusal, Verdict
+from activities.diagnosis.versions import number
 from workflows.models.finding import FindingKind
 
 TOOL = Tool(r"(?:^|/)(?:golang|go-toolset)\b", r"\bgo (?:build|install|get|test|mod|run|vet|generate)\b")
-
-
-def number(version: str) -> tuple[int, ...]:
-    """`1.21` as numbers; () for an empty text."""
-    return tuple(int(part) for part in version.split(".")) if version else ()
 
 
 def _new_name(found: re.Match[str], place: Place, project: Project) -> Verdict | None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
+from activities.diagnosis.data_files import data_file
 from activities.diagnosis.evidence import Phase
 from activities.diagnosis.languages import java_releases
 from activities.diagnosis.languages.context_files import context_files, context_text, nearest, says, target_of
 from activities.diagnosis.languages.java_images import TOOL, java_image, jdk_need
-from activities.diagnosis.languages.line_rules import Rule, command_need, from_table, judged, rule, table
+from activities.diagnosis.languages.line_rules import Rule, command_need, from_table, judged, rule
 from activities.diagnosis.languages.toolchain import first_command, manager_for, stage_name
 from activities.diagnosis.project import Project
 from activities.diagnosis.reading import Ecosystem, Place
@@ -50,7 +51,7 @@ def _missing_package(found: re.Match[str], place: Place, project: Project) -> Ve
 
 def _artifact(name: str) -> str:
     """Coordinates of the artifact with a package or class; the longest known prefix decides."""
-    known: dict[str, str] = table("java.json")["artifacts"]
+    known: dict[str, str] = data_file("java.json")["artifacts"]
     parts = name.split(".")
     names = (".".join(parts[:size]) for size in range(len(parts), 0, -1))
     return next((known[prefix] for prefix in names if prefix in known), "")
@@ -87,7 +88,7 @@ def _add(artifacts: tuple[str, ...], reason: str, place: Place, project: Project
 def _versions(artifacts: tuple[str, ...], manifest: str) -> str:
     """One each, in order; '' where the build manages them (Spring Boot's list) or not all are known."""
     managed = "spring-boot" in manifest or "org.springframework.boot" in manifest
-    groups = table("java.json")["boot_managed"] if managed else ()
+    groups = data_file("java.json")["boot_managed"] if managed else ()
     versions = ["" if one.split(":")[0] in groups else "".join(one.split(":")[2:]) for one in artifacts]
     return " ".join(versions) if all(versions) else ""
 

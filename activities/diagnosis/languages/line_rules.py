@@ -6,14 +6,12 @@ what needs one is a function beside its pattern. Both are tried in order.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
-from importlib.resources import files
 from typing import Any
 
+from activities.diagnosis.data_files import data_file
 from activities.diagnosis.evidence import Phase
 from activities.diagnosis.languages.context_files import target_of
 from activities.diagnosis.languages.literals import needed_words
@@ -58,17 +56,9 @@ def judged(rules: Sequence[Rule], place: Place, project: Project) -> Verdict | N
     return None
 
 
-@cache
-def table(file: str) -> dict[str, Any]:
-    """A data file of this package, read once."""
-    text = files("activities.diagnosis.data").joinpath(file).read_text(encoding="utf-8")
-    loaded: dict[str, Any] = json.loads(text)
-    return loaded
-
-
 def from_table(language: str, tool: Tool) -> tuple[Rule, ...]:
     """The messages of ``<language>.json``; packages go to the stage of `tool`."""
-    entries = table(f"{language}.json")["messages"]
+    entries = data_file(f"{language}.json")["messages"]
     return tuple(rule(entry["pattern"], _meaning(language, tool, entry)) for entry in entries)
 
 

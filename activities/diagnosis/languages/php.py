@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
+from activities.diagnosis.data_files import data_file
 from activities.diagnosis.evidence import Phase
 from activities.diagnosis.languages import php_composer
 from activities.diagnosis.languages.context_files import context_text, nearest, says
-from activities.diagnosis.languages.line_rules import Rule, command_need, from_table, judged, rule, table
+from activities.diagnosis.languages.line_rules import Rule, command_need, from_table, judged, rule
 from activities.diagnosis.languages.php_composer import composer_install
 from activities.diagnosis.languages.php_extensions import (
     TOOL,
@@ -28,7 +29,7 @@ _COMPOSER_IMAGE = re.compile(r"(?:^|/)composer(?::|@|$)")
 def _function(found: re.Match[str], place: Place, project: Project) -> Verdict:
     """A function that no loaded extension defines, or that this PHP no longer has."""
     name, lines = found[1].lstrip("\\"), (place.line,)
-    last = table("php.json")["removed"].get(name.lower())
+    last = data_file("php.json")["removed"].get(name.lower())
     if last:
         image = tool_image(project, TOOL)
         reason = f"PHP {last} is the last with {name}()"
@@ -68,7 +69,7 @@ def _class(found: re.Match[str], place: Place, project: Project) -> Verdict:
 
 
 def _package_of(name: str) -> str | None:
-    known: dict[str, str] = table("php.json")["namespaces"]
+    known: dict[str, str] = data_file("php.json")["namespaces"]
     parts = name.split("\\")
     names = ("\\".join(parts[:size]) for size in range(len(parts), 0, -1))
     return next((known[prefix] for prefix in names if prefix in known), None)
@@ -110,7 +111,7 @@ def _driver(_: re.Match[str], place: Place, project: Project) -> Verdict:
 def _no_such_extension(found: re.Match[str], place: Place, project: Project) -> Verdict | None:
     """docker-php-ext-install knows only what ships with PHP; the others come from PECL."""
     name = found[1]
-    if name not in table("php.json")["pecl"]:
+    if name not in data_file("php.json")["pecl"]:
         return Refusal("php.unknown_extension", f"PHP has no extension {name}", (place.line,))
     why = f"{name} does not ship with PHP; it comes from PECL"
     command = f"pecl install {name} && docker-php-ext-enable {name}"
@@ -123,7 +124,7 @@ def _no_such_extension(found: re.Match[str], place: Place, project: Project) -> 
 def _pecl_version(found: re.Match[str], place: Place, _: Project) -> Verdict:
     """The newest PECL release no longer suits this PHP."""
     name, present = found[1], ".".join(found[2].split(".")[:2])
-    version = table("php.json")["versions"].get(name, {}).get(present)
+    version = data_file("php.json")["versions"].get(name, {}).get(present)
     reason = f"the newest {name} does not suit PHP {found[2]}"
     if version is None:
         return Refusal("php.pecl_version", reason, (place.line,))

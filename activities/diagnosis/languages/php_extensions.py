@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 
+from activities.diagnosis.data_files import data_file
 from activities.diagnosis.evidence import Phase
-from activities.diagnosis.languages.line_rules import command_need, table
+from activities.diagnosis.languages.line_rules import command_need
 from activities.diagnosis.languages.toolchain import Tool, first_command, manager_for, stage_name, tool_image
 from activities.diagnosis.project import Project
 from activities.diagnosis.reading import Place
@@ -27,7 +28,7 @@ def extension_of_function(name: str) -> str:
 
 def extension_of_class(name: str) -> str:
     """The extension that defines a class, '' where none is known to."""
-    found: str = table("php.json")["classes"].get(name.lstrip("\\"), "")
+    found: str = data_file("php.json")["classes"].get(name.lstrip("\\"), "")
     return found
 
 
@@ -37,7 +38,7 @@ def extension_of_constant(name: str) -> str:
 
 
 def _longest(key: str, name: str) -> str:
-    known: dict[str, str] = table("php.json")[key]
+    known: dict[str, str] = data_file("php.json")[key]
     prefixes = sorted((prefix for prefix in known if name.startswith(prefix)), key=len)
     return known[prefixes[-1]] if prefixes else ""
 
@@ -73,8 +74,8 @@ def _is_php_image(project: Project) -> bool:
 
 
 def _command(extensions: list[str]) -> str:
-    core = [name for name in extensions if name in table("php.json")["core"]]
-    pecl = [name for name in extensions if name in table("php.json")["pecl"]]
+    core = [name for name in extensions if name in data_file("php.json")["core"]]
+    pecl = [name for name in extensions if name in data_file("php.json")["pecl"]]
     if len(core) + len(pecl) != len(extensions):
         return ""
     parts = [f"docker-php-ext-install {' '.join(core)}"] if core else []
@@ -85,7 +86,7 @@ def _command(extensions: list[str]) -> str:
 
 def _packages(extensions: list[str], manager: str, project: Project) -> tuple[str, ...]:
     """`php8.2-mysql`, `php83-mysqli`: with the prefix that the Dockerfile already installs PHP under."""
-    suffixes: dict[str, str] = table("php.json").get(manager, {}) if manager in ("apt", "apk") else {}
+    suffixes: dict[str, str] = data_file("php.json").get(manager, {}) if manager in ("apt", "apk") else {}
     if any(name not in suffixes for name in extensions):
         return ()
     prefix = _prefix(project)

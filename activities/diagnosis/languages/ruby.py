@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from activities.diagnosis.data_files import data_file
 from activities.diagnosis.evidence import Phase
 from activities.diagnosis.languages import ruby_releases
 from activities.diagnosis.languages.context_files import context_files, context_text, nearest
@@ -14,9 +15,8 @@ from activities.diagnosis.languages.line_rules import (
     judged,
     rule,
     system_need,
-    table,
 )
-from activities.diagnosis.languages.ruby_releases import TOOL, number, ruby_version
+from activities.diagnosis.languages.ruby_releases import TOOL, ruby_version
 from activities.diagnosis.languages.toolchain import (
     first_command,
     tool_image,
@@ -24,6 +24,7 @@ from activities.diagnosis.languages.toolchain import (
 from activities.diagnosis.project import Project
 from activities.diagnosis.reading import Ecosystem, Place
 from activities.diagnosis.verdicts import Need, Refusal, Verdict
+from activities.diagnosis.versions import number
 from workflows.models.finding import FindingKind
 
 _BUNDLE = r"\bbundle\b(?: (?:install|check|config)\b)?"
@@ -38,7 +39,7 @@ def _load_error(found: re.Match[str], place: Place, project: Project) -> Verdict
         return Refusal("ruby.own_file", reason, lines)
     if feature.split("/")[0] == "bundler":
         return command_need("ruby.no_bundler", "gem install bundler", place, "Bundler is not installed")
-    split = table("ruby.json")["split"].get(feature)
+    split = data_file("ruby.json")["split"].get(feature)
     distribution = project.package_manager == "apk" and "alpine" in project.base_image
     if split and distribution and not tool_image(project, TOOL):
         why = f"Alpine packages {feature} apart from Ruby itself, as {split}"
@@ -58,15 +59,15 @@ def _own_file(feature: str, project: Project) -> bool:
 
 def _moved(feature: str, project: Project) -> str:
     """The gem of a library that this Ruby no longer loads by itself."""
-    gem = table("ruby.json")["moved_features"].get(feature, feature.split("/", maxsplit=1)[0])
-    since = next((r for r, gems in table("ruby.json")["moved"].items() if gem in gems), "")
+    gem = data_file("ruby.json")["moved_features"].get(feature, feature.split("/", maxsplit=1)[0])
+    since = next((r for r, gems in data_file("ruby.json")["moved"].items() if gem in gems), "")
     present = ruby_version(project)
     return str(gem) if since and (not present or present >= number(since)) else ""
 
 
 def _gem_of(feature: str) -> str:
     """The gem that is known to provide a feature; the longest known prefix of its path decides."""
-    known: dict[str, str] = table("ruby.json")["features"]
+    known: dict[str, str] = data_file("ruby.json")["features"]
     parts = feature.removesuffix(".rb").split("/")
     names = ("/".join(parts[:size]) for size in range(len(parts), 0, -1))
     return next((known[name] for name in names if name in known), "")
@@ -133,8 +134,8 @@ def _native(found: re.Match[str], place: Place, project: Project) -> Verdict | N
         verdict = judged(_TABLE, Place(place.lines, index, place.phase), project)
         if isinstance(verdict, Need):
             return verdict
-    identity = table("ruby.json")["native"].get(found[1])
-    entry = next((e for e in table("ruby.json")["messages"] if e["id"] == identity), None)
+    identity = data_file("ruby.json")["native"].get(found[1])
+    entry = next((e for e in data_file("ruby.json")["messages"] if e["id"] == identity), None)
     if entry is None or not any("extconf failed" in line.plain for line in place.before(250)):
         return Refusal("ruby.native", f"the gem {found[1]} did not build", (place.line,), generic=True)
     return system_need(f"ruby.{identity}", entry, place, project, TOOL)
@@ -145,7 +146,7 @@ def _no_make(_: re.Match[str], place: Place, project: Project) -> Verdict | None
     near = (*place.before(60), *place.after(30))
     if not any(re.search(r"native extension|extconf|\.gem\b|bundle install", line.plain) for line in near):
         return None
-    entry = next(e for e in table("ruby.json")["messages"] if e["id"] == "compiler")
+    entry = next(e for e in data_file("ruby.json")["messages"] if e["id"] == "compiler")
     return system_need("ruby.compiler", entry, place, project, TOOL)
 
 

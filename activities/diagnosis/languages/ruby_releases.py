@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 
-from activities.diagnosis.languages.line_rules import Rule, rule, table
+from activities.diagnosis.data_files import data_file
+from activities.diagnosis.languages.line_rules import Rule, rule
 from activities.diagnosis.languages.toolchain import Tool, other_image, release_in, tool_image
 from activities.diagnosis.project import Project
 from activities.diagnosis.reading import Place
 from activities.diagnosis.verdicts import Refusal, Verdict
+from activities.diagnosis.versions import number
 
 TOOL = Tool(r"(?:^|/)(?:ruby|jruby|rails|passenger-ruby\w*)\b", r"\b(?:bundle|gem|rake|rails|bin/setup)\b")
 _RUBY_PATH = re.compile(r"/(?:lib/)?ruby/(?:gems/)?(\d+\.\d+)\.\d+/")
@@ -41,7 +43,7 @@ def _bounded_ruby(found: re.Match[str], place: Place, project: Project) -> Verdi
     bounds = re.findall(r"(>=|<|~>)\s*(\d+\.\d+)", found["want"])
     low = max((number(v) for mark, v in bounds if mark != "<"), default=())
     high = min((number(v) for mark, v in bounds if mark == "<"), default=(99,))
-    fitting = [r for r in table("ruby.json")["releases"] if low <= number(r) < high]
+    fitting = [r for r in data_file("ruby.json")["releases"] if low <= number(r) < high]
     newer = [release for release in fitting if number(release) >= number(found["have"])]
     reason = f"a gem needs Ruby {found['want']}, and the image has {found['have']}"
     image = tool_image(project, TOOL)
@@ -63,7 +65,7 @@ def _solving(_: re.Match[str], place: Place, project: Project) -> Verdict | None
 
 def _removed_method(found: re.Match[str], place: Place, project: Project) -> Verdict | None:
     """A method that a newer Ruby dropped; the last Ruby that has it cures gem and application alike."""
-    removed: dict[str, str] = table("ruby.json")["removed"]
+    removed: dict[str, str] = data_file("ruby.json")["removed"]
     release = next((r for pattern, r in removed.items() if re.search(pattern, place.line.plain)), "")
     if not release:
         return None
@@ -82,11 +84,6 @@ def ruby_version(project: Project) -> tuple[int, ...]:
         if found:
             return number(found[-1])
     return release_in(tool_image(project, TOOL))[:2]
-
-
-def number(version: str) -> tuple[int, ...]:
-    """`3.4` as numbers."""
-    return tuple(int(part) for part in version.split("."))
 
 
 RULES: tuple[Rule, ...] = (

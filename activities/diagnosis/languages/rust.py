@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
+from activities.diagnosis.data_files import data_file
 from activities.diagnosis.evidence import Phase
 from activities.diagnosis.languages import rust_toolchain
 from activities.diagnosis.languages.context_files import context_text, knows_sources, nearest, says, target_of
@@ -15,7 +16,6 @@ from activities.diagnosis.languages.line_rules import (
     judged,
     rule,
     system_need,
-    table,
 )
 from activities.diagnosis.languages.rust_toolchain import TOOL
 from activities.diagnosis.languages.toolchain import (
@@ -61,7 +61,7 @@ def _missing_crate(found: re.Match[str], place: Place, project: Project) -> Verd
         crates.append(crate)
     if not crates:
         return None
-    versions = table("rust.json")["crates"]
+    versions = data_file("rust.json")["crates"]
     why = f"the sources use {', '.join(dict.fromkeys(crates))}, which Cargo.toml does not name"
     version = " ".join(versions[crate] for crate in dict.fromkeys(crates))
     kind = FindingKind.ADD_RUST_CRATE
@@ -83,7 +83,7 @@ def _name(found: re.Match[str]) -> str:
 
 def _crate_called(name: str, place: Place, project: Project) -> str | Refusal:
     """The well-known crate of that name, or why it is none."""
-    crates: dict[str, str] = table("rust.json")["crates"]
+    crates: dict[str, str] = data_file("rust.json")["crates"]
     crate = next((c for c in (name, name.replace("_", "-")) if c in crates), "")
     lines = (place.line,)
     if not crate:
@@ -115,7 +115,7 @@ def _std_target(_: re.Match[str], place: Place, project: Project) -> Verdict | N
 def _library(found: re.Match[str], place: Place, project: Project) -> Verdict | None:
     """A system library that a crate links; by its pkg-config or linker name."""
     name = next((group for group in found.groups() if group), "")
-    known = table("rust.json")["libraries"].get(name)
+    known = data_file("rust.json")["libraries"].get(name)
     if known is None or is_foreign(project, TOOL):
         return None
     place = replace(place, phase=Phase.BUILD)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 
-from activities.diagnosis.languages.line_rules import Rule, rule, table
+from activities.diagnosis.data_files import data_file
+from activities.diagnosis.languages.line_rules import Rule, rule
 from activities.diagnosis.languages.toolchain import Tool, newer_image, tool_image, with_release
 from activities.diagnosis.project import Project
 from activities.diagnosis.reading import Place
 from activities.diagnosis.verdicts import Need, Refusal, Verdict
+from activities.diagnosis.versions import number
 from workflows.models.finding import FindingKind
 
 TOOL = Tool(
@@ -24,22 +26,18 @@ _EDITIONS = {"2018": "1.31", "2021": "1.56", "2024": "1.85"}
 _LOCK_VERSIONS = {"3": "1.53", "4": "1.78"}
 
 
-def _number(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split("."))
-
-
 def _needs_rustc(found: re.Match[str], place: Place, project: Project) -> Verdict:
     """The highest of all Rust releases that the log asks for."""
     near = [place.line, *place.before(120), *place.after(120)]
     asked = [next(g for g in m.groups() if g) for line in near for m in _NEEDS.finditer(line.plain)]
-    version = max(asked, key=_number)
+    version = max(asked, key=number)
     return _newer(version, f"a crate needs Rust {version}: {found[0].strip()}", place, project)
 
 
 def _feature(found: re.Match[str], place: Place, project: Project) -> Verdict | None:
     """A feature that is stable in a newer Rust; others exist only in nightly builds."""
     name = next((group for group in found.groups() if group), "")
-    version = table("rust.json")["stabilised"].get(name)
+    version = data_file("rust.json")["stabilised"].get(name)
     if version:
         return _newer(version, f"`{name}` is stable since Rust {version}", place, project)
     return None

@@ -6,8 +6,9 @@ import re
 
 from activities.diagnosis.log_lines import LogLine
 from activities.diagnosis.project import Project
-from activities.diagnosis.python.releases import number, short
+from activities.diagnosis.python.releases import short
 from activities.diagnosis.verdicts import Need, Refusal, Verdict
+from activities.diagnosis.versions import number
 from workflows.models.finding import FindingKind
 
 _PYTHON_IMAGE = re.compile(

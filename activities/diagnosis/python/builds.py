@@ -8,15 +8,16 @@ from functools import cache
 
 from packaging.requirements import InvalidRequirement, Requirement
 
+from activities.diagnosis.data_files import data_file
 from activities.diagnosis.evidence import Phase
 from activities.diagnosis.log_lines import LogLine
 from activities.diagnosis.project import Project
 from activities.diagnosis.python import pip as python_pip
 from activities.diagnosis.python.base import other_python
-from activities.diagnosis.python.package_index import data_file
-from activities.diagnosis.python.releases import first_with_wheels, number, version_of
+from activities.diagnosis.python.releases import first_with_wheels, version_of
 from activities.diagnosis.reading import Place
 from activities.diagnosis.verdicts import Need, Verdict
+from activities.diagnosis.versions import number
 from activities.manifests.names import canonical
 from workflows.models.finding import FindingKind
 

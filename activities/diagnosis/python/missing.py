@@ -7,11 +7,12 @@ import re
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from activities.diagnosis.data_files import data_file
 from activities.diagnosis.knowledge import is_standard, known_distribution
 from activities.diagnosis.log_lines import LogLine
 from activities.diagnosis.project import Project
 from activities.diagnosis.python.base import other_python, without_alpine
-from activities.diagnosis.python.package_index import data_file, is_popular, meant_by
+from activities.diagnosis.python.package_index import is_popular, meant_by
 from activities.diagnosis.python.parents import of_parent, parents
 from activities.diagnosis.python.releases import (
     PYTHONS,
@@ -19,7 +20,6 @@ from activities.diagnosis.python.releases import (
     newest_python,
     newest_python_of_all,
     newest_python_with_wheels,
-    number,
     oldest_python,
     python_for,
     version_of,
@@ -27,6 +27,7 @@ from activities.diagnosis.python.releases import (
 )
 from activities.diagnosis.reading import Place
 from activities.diagnosis.verdicts import Need, Refusal, Verdict
+from activities.diagnosis.versions import number
 from workflows.models.finding import FindingKind
 
 _LISTED = re.compile(r"\(from versions: ([^)]*)\)?")

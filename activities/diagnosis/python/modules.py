@@ -18,6 +18,7 @@ from activities.diagnosis.python.base import other_python
 from activities.diagnosis.python.renamed import newer_standard_module, removed_submodule
 from activities.diagnosis.python.tracebacks import Frame
 from activities.diagnosis.verdicts import Need, Refusal, Verdict
+from activities.diagnosis.versions import number
 from workflows.models.finding import FindingKind
 
 RULE = "python.module_not_found"
@@ -136,11 +137,11 @@ def _removed(
     module: str, release: str, replacement: Distribution | None, project: Project, lines: tuple[LogLine, ...]
 ) -> Verdict:
     version = project.python_version
-    if version and _number(version) < _number(release):
+    if version and number(version) < number(release):
         why = f"{module!r} belongs to Python {version}, whose installation lacks it"
         return Refusal("python.removed_module", why, lines[:1])
     if replacement is None:
-        before = f"3.{_number(release)[1] - 1}"
+        before = f"3.{number(release)[1] - 1}"
         why = f"{module!r} left Python with release {release}"
         return other_python("removed_module", before, why, lines, project)
     why = f"{module!r} left Python with release {release}; the distribution {replacement.name} brings it back"
@@ -174,7 +175,3 @@ def _importer(frames: Sequence[Frame]) -> tuple[LogLine, ...]:
 
 def _refuse(rule: str, reason: str, log: LogLine) -> Refusal:
     return Refusal(f"python.{rule}", reason, (log,))
-
-
-def _number(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in version.split(".") if part.isdigit())

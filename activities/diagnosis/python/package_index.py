@@ -6,14 +6,13 @@ diagnosis never needs an index to answer, and a name that is in neither table is
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from functools import cache
-from importlib.resources import files
-from typing import Any
 
 from packaging.utils import canonicalize_name
+
+from activities.diagnosis.data_files import data_file
 
 _NAMESPACES = frozenset(
     [
@@ -163,11 +162,3 @@ def _further() -> frozenset[str]:
     """Well-known ones of the long tail, by hand: old or scientific, hence seldom downloaded by machines."""
     names: list[str] = data_file("python_renames.json")["also_known"]
     return frozenset(canonicalize_name(name) for name in names) - frozenset(_ranks())
-
-
-@cache
-def data_file(file: str) -> dict[str, Any]:
-    """A knowledge file by its name, read once."""
-    text = files("activities.diagnosis.data").joinpath(file).read_text(encoding="utf-8")
-    loaded: dict[str, Any] = json.loads(text)
-    return loaded

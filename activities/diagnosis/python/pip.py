@@ -8,22 +8,23 @@ from functools import cache
 
 from packaging.requirements import InvalidRequirement, Requirement
 
+from activities.diagnosis.data_files import data_file
 from activities.diagnosis.project import Project
 from activities.diagnosis.python import quarrels as python_quarrels
 from activities.diagnosis.python.base import other_python
 from activities.diagnosis.python.missing import no_release
-from activities.diagnosis.python.package_index import data_file, is_popular
+from activities.diagnosis.python.package_index import is_popular
 from activities.diagnosis.python.releases import (
     before_this_series,
     last_for,
     newest_python,
-    number,
     oldest_python,
     short,
     version_of,
 )
 from activities.diagnosis.reading import Place
 from activities.diagnosis.verdicts import Need, Refusal, Verdict
+from activities.diagnosis.versions import number
 from workflows.models.finding import FindingKind
 
 _LOOK_BACK = 60

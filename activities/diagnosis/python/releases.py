@@ -6,17 +6,13 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 from packaging.version import InvalidVersion, Version
 
-from activities.diagnosis.python.package_index import data_file
+from activities.diagnosis.data_files import data_file
+from activities.diagnosis.versions import number
 
 PYTHONS = ("2.7", "3.4", "3.5", "3.6", "3.7", "3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "3.14")
 """Every Python that a base image may have, oldest first."""
 _CALENDAR = 2000
 """A first number above this is a year, and the release of a new year is no new major one."""
-
-
-def number(python: str) -> tuple[int, ...]:
-    """`3.10` as (3, 10), so that it sorts behind `3.9`."""
-    return tuple(int(part) for part in python.split(".") if part.isdigit())
 
 
 def short(python: str) -> str:

@@ -8,13 +8,13 @@ from functools import cache
 
 from packaging.requirements import Requirement
 
+from activities.diagnosis.data_files import data_file
 from activities.diagnosis.log_lines import LogLine
 from activities.diagnosis.project import Project
 from activities.diagnosis.python.base import other_python
-from activities.diagnosis.python.package_index import data_file
-from activities.diagnosis.python.releases import number
 from activities.diagnosis.python.tracebacks import Frame, Raised
 from activities.diagnosis.verdicts import Need, Refusal, Verdict
+from activities.diagnosis.versions import number
 from workflows.models.finding import FindingKind
 
 RULE = "python.renamed_name"

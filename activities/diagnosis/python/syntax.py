@@ -8,9 +8,10 @@ from activities.diagnosis.knowledge import distribution_of
 from activities.diagnosis.log_lines import LogLine
 from activities.diagnosis.project import Project
 from activities.diagnosis.python.base import other_python
-from activities.diagnosis.python.releases import before_this_series, last_for, number, version_of
+from activities.diagnosis.python.releases import before_this_series, last_for, version_of
 from activities.diagnosis.python.tracebacks import Chain, Frame
 from activities.diagnosis.verdicts import Need, Refusal, Verdict
+from activities.diagnosis.versions import number
 from workflows.models.finding import FindingKind
 
 _RULE = "python.foreign_syntax"

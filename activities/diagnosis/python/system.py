@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import re
-from functools import cache
-from importlib.resources import files
-from typing import Any
 
 from packaging.utils import canonicalize_name
 
+from activities.diagnosis.data_files import data_file
 from activities.diagnosis.reading import Place
 from activities.diagnosis.system.files import equivalent
 
@@ -42,14 +39,11 @@ def being_built(place: Place) -> str:
 
 
 def _named(distribution: str, when: str, manager: str) -> tuple[str, ...]:
-    debian = _load()["distributions"].get(canonicalize_name(distribution), {}).get(when, ())
+    debian = (
+        data_file("python_system.json")["distributions"]
+        .get(canonicalize_name(distribution), {})
+        .get(when, ())
+    )
     if manager == "apt":
         return tuple(debian)
     return tuple(name for package in debian for name in equivalent(package, manager))
-
-
-@cache
-def _load() -> dict[str, Any]:
-    text = files("activities.diagnosis.data").joinpath("python_system.json").read_text(encoding="utf-8")
-    loaded: dict[str, Any] = json.loads(text)
-    return loaded

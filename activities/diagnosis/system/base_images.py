@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Sequence
-from functools import cache
-from importlib.resources import files
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from packaging.specifiers import InvalidSpecifier, SpecifierSet
 
+from activities.diagnosis.data_files import data_file
 from activities.diagnosis.system.files import debian_releases
 
 _MINORS = tuple(f"3.{minor}" for minor in range(5, 14))
@@ -77,7 +75,7 @@ def older_release(image: str) -> str | None:
     parts = reference(image)
     if parts.tag not in _FLOATING or not parts.is_official:
         return None
-    older = _load()["older"].get(parts.short)
+    older = data_file("base_images.json")["older"].get(parts.short)
     return str(older) if older else None
 
 
@@ -96,7 +94,7 @@ def on_suite(image: str, suite: str) -> str | None:
         return None
     if parts.short == "debian" and parts.tag in _FLOATING | {"stable-slim"}:
         return parts.with_tag(suite + ("-slim" if "slim" in parts.tag else ""))
-    table = [name for _, name in _load()["newest"].get(parts.short, ())]
+    table = [name for _, name in data_file("base_images.json")["newest"].get(parts.short, ())]
     if parts.short != "debian" and suite in table:
         return parts.with_tag(f"{parts.tag}-{suite}".removeprefix("latest-").removeprefix("-"))
     return None
@@ -113,10 +111,12 @@ def alpine_with(packages: Sequence[str], image: str) -> str | None:
 
 def served_instead(image: str, release: str) -> str | None:
     """What to build on instead of an image whose release has left the mirrors."""
-    closed = _load()["yum"].get(image) or _load()["yum"].get(reference(image).name)
+    closed = data_file("base_images.json")["yum"].get(image) or data_file("base_images.json")["yum"].get(
+        reference(image).name
+    )
     if closed and not release:
         return str(closed)
-    parts, table = reference(image), _load()
+    parts, table = reference(image), data_file("base_images.json")
     if release in table["alive"]:
         return None
     if release in table["ubuntu"] and parts.short == "ubuntu":
@@ -129,7 +129,7 @@ def served_instead(image: str, release: str) -> str | None:
 def moved(image: str) -> str | None:
     """Where an image that was never, or is no longer, under this name is found under the same tag."""
     parts = reference(image)
-    home = _load()["moved"].get(parts.name)
+    home = data_file("base_images.json")["moved"].get(parts.name)
     if home:
         return f"{home}:{parts.tag}" if parts.tag else str(home)
     if parts.name == "nvidia/cuda":
@@ -141,7 +141,7 @@ def moved(image: str) -> str | None:
 def _cuda(parts: Reference) -> str | None:
     """The same CUDA release with the patch level whose tags were kept."""
     found = re.match(r"(?P<minor>\d+\.\d+)(?:\.\d+)?(?P<rest>-.*)?$", parts.tag)
-    kept = _load()["cuda"].get(found["minor"]) if found else None
+    kept = data_file("base_images.json")["cuda"].get(found["minor"]) if found else None
     rest = (found["rest"] or "") if found else ""
     if kept is None or ("-ubuntu" not in rest and "-ubi" not in rest):
         return None
@@ -156,7 +156,7 @@ def suite_exists(image: str) -> str | None:
     if not (suite and version and parts.is_official):
         return None
     newest = _newest_suite(parts.short, version[0])
-    order = _load()["debian"]
+    order = data_file("base_images.json")["debian"]
     if newest is None or parts.short == "debian" or not _PLAIN_TAG.match(parts.tag):
         return None
     if 0 <= order.index(newest) - order.index(suite["suite"]) < _KEPT_SUITES:
@@ -166,7 +166,7 @@ def suite_exists(image: str) -> str | None:
 
 def code_names() -> tuple[str, ...]:
     """Of every Debian and Ubuntu release on record."""
-    table = _load()
+    table = data_file("base_images.json")
     return (*table["debian"], *table["ubuntu"])
 
 
@@ -175,7 +175,7 @@ def _newer_suite(parts: Reference, release: str) -> str | None:
     if parts.short == "debian":
         return parts.with_tag("bookworm" + ("-slim" if "slim" in parts.tag else ""))
     newest = _newest_suite(parts.short, version[0]) if version else None
-    order = _load()["debian"]
+    order = data_file("base_images.json")["debian"]
     if version is None or newest is None or order.index(newest) < order.index("bullseye"):
         return None
     if _VARIANT.search(parts.tag):
@@ -185,7 +185,7 @@ def _newer_suite(parts: Reference, release: str) -> str | None:
 
 
 def _newest_suite(name: str, version: str) -> str | None:
-    for limit, suite in _load()["newest"].get(name, ()):
+    for limit, suite in data_file("base_images.json")["newest"].get(name, ()):
         if _numbers(version)[: len(_numbers(limit))] <= _numbers(limit):
             return str(suite)
     return None
@@ -197,17 +197,10 @@ def _next_ubuntu(version: str) -> str:
 
 
 def _alpine_release(package: str) -> str | None:
-    table = _load()["alpine"]
+    table = data_file("base_images.json")["alpine"]
     found = table.get(package) or (table["php7"] if package.startswith("php7-") else None)
     return str(found) if found else None
 
 
 def _numbers(version: str) -> tuple[int, ...]:
     return tuple(int(part) for part in re.findall(r"\d+", version))
-
-
-@cache
-def _load() -> dict[str, Any]:
-    text = files("activities.diagnosis.data").joinpath("base_images.json").read_text(encoding="utf-8")
-    loaded: dict[str, Any] = json.loads(text)
-    return loaded

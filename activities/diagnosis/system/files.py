@@ -7,13 +7,13 @@ network.
 
 from __future__ import annotations
 
-import json
 import re
 import sqlite3
 from enum import StrEnum
 from functools import cache, lru_cache
 from importlib.resources import as_file, files
-from typing import Any
+
+from activities.diagnosis.data_files import data_file
 
 _DATA = "activities.diagnosis.data"
 _BITS = {"bullseye": 1, "bookworm": 2, "trixie": 4}
@@ -48,7 +48,7 @@ class Holds(StrEnum):
 
 def package_of(holds: Holds, key: str, manager: str, release: str = "") -> tuple[str, ...]:
     """The packages of `apt`, `apk` or `yum` that bring the file; empty where that is not certain."""
-    own = _load("alpine_files.json").get(holds, {}).get(key) if manager == "apk" else None
+    own = data_file("alpine_files.json").get(holds, {}).get(key) if manager == "apk" else None
     if own:
         return tuple(own)
     debian = debian_package(holds, key, release if manager == "apt" else "")
@@ -61,7 +61,7 @@ def debian_package(holds: Holds, key: str, release: str = "") -> str | None:
     """The Debian package that holds the file in `release` (a code name, '' for not known)."""
     wanted = key.lower() if holds is Holds.CMAKE else key
     for name in _spellings(holds, wanted):
-        preferred = _load("debian_preferred.json").get(holds, {}).get(name)
+        preferred = data_file("debian_preferred.json").get(holds, {}).get(name)
         if preferred == "":
             return None
         if preferred is not None and in_debian(str(preferred), release):
@@ -74,7 +74,7 @@ def debian_package(holds: Holds, key: str, release: str = "") -> str | None:
 
 def is_preferred(holds: Holds, key: str) -> bool:
     """Whether a person has put on record which Debian package the file is to come from."""
-    return bool(_load("debian_preferred.json").get(holds, {}).get(key))
+    return bool(data_file("debian_preferred.json").get(holds, {}).get(key))
 
 
 def _spellings(holds: Holds, key: str) -> tuple[str, ...]:
@@ -102,7 +102,7 @@ def _indexed(holds: Holds, key: str, release: str) -> str | None:
 
 def _unversioned(package: str) -> str:
     """The package to name instead of one whose name carries a release (`libboost1.83-dev`)."""
-    renamed = _load("debian_preferred.json")["renamed"].get(package)
+    renamed = data_file("debian_preferred.json")["renamed"].get(package)
     plain = _BOOST.sub(r"libboost\1-dev", package)
     return str(renamed) if renamed else plain
 
@@ -135,13 +135,13 @@ def debian_releases(package: str) -> tuple[str, ...]:
 
 def equivalent(debian: str, manager: str) -> tuple[str, ...]:
     """What `apk` or `yum` call a Debian package; empty where the table has no row."""
-    found = _load("system_names.json")["names"].get(debian, {}).get(manager, ())
+    found = data_file("system_names.json")["names"].get(debian, {}).get(manager, ())
     return tuple(found)
 
 
 def debian_name(package: str, manager: str) -> str | None:
     """The Debian package that does the job of one named as on `apk` or `yum`; None where it is not clear."""
-    rows = _load("system_names.json")["names"]
+    rows = data_file("system_names.json")["names"]
     found = [debian for debian, others in rows.items() if list(others.get(manager, ())) == [package]]
     return found[0] if found else None
 
@@ -153,8 +153,8 @@ def known_elsewhere(package: str) -> bool:
 
 @cache
 def _other_names() -> frozenset[str]:
-    rows = _load("system_names.json")["names"].values()
-    alpine = _load("alpine_files.json")
+    rows = data_file("system_names.json")["names"].values()
+    alpine = data_file("alpine_files.json")
     own = (p for holds in Holds for packages in alpine.get(holds.value, {}).values() for p in packages)
     return frozenset([*(p for row in rows for packages in row.values() for p in packages), *own])
 
@@ -171,10 +171,3 @@ def _database() -> sqlite3.Connection:
     with as_file(files(_DATA).joinpath("debian_files.sqlite")) as path:
         address = f"{path.absolute().as_uri()}?mode=ro&immutable=1"
         return sqlite3.connect(address, uri=True, check_same_thread=False)
-
-
-@cache
-def _load(file: str) -> dict[str, dict[str, Any]]:
-    text = files(_DATA).joinpath(file).read_text(encoding="utf-8")
-    loaded: dict[str, dict[str, Any]] = json.loads(text)
-    return loaded

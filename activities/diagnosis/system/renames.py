@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import re
 from functools import cache
-from importlib.resources import files
-from typing import Any
 
+from activities.diagnosis.data_files import data_file
 from activities.diagnosis.system.files import (
     debian_name,
     equivalent,
@@ -24,7 +22,7 @@ def successor(package: str, manager: str, release: str = "") -> str | None:
     """The package to install instead of one that `apt` or `apk` does not know; None where not certain."""
     if manager == "apt":
         return _in_debian(package, release)
-    named = _load()["apk"].get(package) if manager == "apk" else None
+    named = data_file("system_renames.json")["apk"].get(package) if manager == "apk" else None
     if named is not None:
         return named or None
     found = equivalent(package, manager)
@@ -32,19 +30,19 @@ def successor(package: str, manager: str, release: str = "") -> str | None:
 
 
 def _in_debian(package: str, release: str) -> str | None:
-    for name in _load()["apt"].get(package, ()):
+    for name in data_file("system_renames.json")["apt"].get(package, ()):
         if name != package and in_debian(name, release):
             return str(name)
     if _LIBRARY_OF_A_RELEASE.match(package):
         return numbered(package.rstrip("0123456789"), release)
-    if package in _load()["apt"] or in_debian(package, release):
+    if package in data_file("system_renames.json")["apt"] or in_debian(package, release):
         return None
     return _foreign(package, release)
 
 
 def is_python2(package: str) -> bool:
     """Whether the package went away with Python 2."""
-    return package in _load()["python2"]
+    return package in data_file("system_renames.json")["python2"]
 
 
 def knows_system_package(name: str) -> bool:
@@ -63,13 +61,6 @@ def _foreign(package: str, release: str) -> str | None:
 
 @cache
 def _replacements() -> frozenset[str]:
-    table = _load()
+    table = data_file("system_renames.json")
     old = (name for names in table["apt"].values() for name in names)
     return frozenset([*old, *(name for name in table["apk"].values() if name)])
-
-
-@cache
-def _load() -> dict[str, Any]:
-    text = files("activities.diagnosis.data").joinpath("system_renames.json").read_text(encoding="utf-8")
-    loaded: dict[str, Any] = json.loads(text)
-    return loaded
