@@ -16,7 +16,7 @@ from activities.adapters.artifact_store import ArtifactStore, artifact_name
 from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.heartbeat import beating
 from activities.adapters.http_probe import HttpProber
-from activities.adapters.masking import Masking
+from activities.adapters.masking import Masking, holds_secret, masked_finding
 from activities.adapters.redaction import Redactor
 from activities.consulting.consultant import Consultant, Consultation, Consulted
 from activities.consulting.removed_names import removed_name
@@ -70,23 +70,23 @@ class Analyze:
         containers = await self._settled_containers(job)
         asked_to_repair = job.failure is None and job.intent.kind is IntentKind.REPAIR
         if asked_to_repair and (reason := await self._healthy(job, containers)):
-            return await self._answer(job, (), AnalyzeResult(healthy=True, reason=reason))
+            return await self._answer(job, (), AnalyzeResult(healthy=True, reason=reason), redactor)
         evidence = await self._evidence(job, containers, redactor)
         if job.failure is None and not asked_to_repair:
             finding = await asyncio.to_thread(operator_finding, job.intent, Project(evidence))
             found = AnalyzeResult(healthy=False, findings=(finding,), reason=finding.reason)
             found = _doable(await self._consulted(job, evidence, found))
-            return await self._answer(job, evidence.sources, found)
+            return await self._answer(job, evidence.sources, found, redactor)
         if job.failure is None and not containers:
             found = await asyncio.to_thread(_never_started, evidence)
-            return await self._answer(job, (), await self._consulted(job, evidence, found))
+            return await self._answer(job, (), await self._consulted(job, evidence, found), redactor)
         diagnosis = await asyncio.to_thread(diagnose, evidence)
         pinned = await self._removed_name(job, evidence, diagnosis)
         found = _conclude(job, containers, pinned or diagnosis)
         if not found.healthy and not found.findings and unexplained(diagnosis):
             found = await self._second_opinion(job, evidence, found, redactor)
         seen = found if pinned else await self._consulted(job, evidence, found)
-        return await self._answer(job, evidence.sources, seen)
+        return await self._answer(job, evidence.sources, seen, redactor)
 
     async def _consulted(self, job: AnalyzeInput, evidence: Evidence, found: AnalyzeResult) -> AnalyzeResult:
         """The findings as the image's package index lets them stand; all of them gone is no safe fix."""
@@ -212,13 +212,23 @@ class Analyze:
         return [SourceText(name, data[-_BUILD_LOG_BYTES:].decode("utf-8", "replace"), Phase.BUILD)]
 
     async def _answer(
-        self, job: AnalyzeInput, sources: Sequence[SourceText], result: AnalyzeResult
+        self, job: AnalyzeInput, sources: Sequence[SourceText], result: AnalyzeResult, redactor: Redactor
     ) -> AnalyzeResult:
-        """Store what was looked at and what was made of it."""
+        """Store what was looked at and what was made of it; nothing unmasked goes on from here (I5)."""
+        result = _without_secrets(result, redactor)
         text = render_analysis(job.target.service, sources, result)
         name = artifact_name("analyze.log", job.run.round)
         stored = await self.artifacts.put(job.run.run_id, name, text.encode("utf-8", "replace"))
         return result.model_copy(update={"artifacts": (stored,)})
+
+
+def _without_secrets(result: AnalyzeResult, redactor: Redactor) -> AnalyzeResult:
+    """Texts of the Dockerfile and of sources are in findings too, and were not masked with the logs."""
+    kept = tuple(f for f in result.findings if not holds_secret(f, redactor))
+    withdrawn = "; what would be changed holds a secret, so it is for a person to change"
+    reason = result.reason + (withdrawn if len(kept) < len(result.findings) else "")
+    findings = tuple(masked_finding(finding, redactor) for finding in kept)
+    return result.model_copy(update={"findings": findings, "reason": redactor.text(reason)})
 
 
 def _conclude(job: AnalyzeInput, containers: Sequence[ContainerState], diagnosis: Diagnosis) -> AnalyzeResult:

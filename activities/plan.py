@@ -14,7 +14,7 @@ from temporalio import activity
 from activities.adapters.artifact_store import ArtifactStore
 from activities.adapters.heartbeat import beating
 from activities.adapters.journal import JournalStore
-from activities.adapters.masking import Masking
+from activities.adapters.masking import Masking, masked_finding
 from activities.adapters.redaction import Redactor
 from activities.adapters.state_dir import PlanStore
 from activities.adapters.unified_diff import FilePatch, apply, make_diff, parse
@@ -187,17 +187,7 @@ def _plan(job: PlanInput, edited: EditedFiles, diff: bytes, locked: Locked) -> A
 
 def _masked(plan: ActionPlan, redactor: Redactor) -> ActionPlan:
     """Nothing unmasked leaves: quotes and reasons come from logs (I5)."""
-    findings = tuple(
-        finding.model_copy(
-            update={
-                "reason": redactor.text(finding.reason),
-                "doubts": tuple(redactor.text(doubt) for doubt in finding.doubts),
-                "consulted": tuple(redactor.text(asked) for asked in finding.consulted),
-                "quotes": tuple(q.model_copy(update={"text": redactor.text(q.text)}) for q in finding.quotes),
-            }
-        )
-        for finding in plan.findings
-    )
+    findings = tuple(masked_finding(finding, redactor) for finding in plan.findings)
     warnings = tuple(redactor.text(warning) for warning in plan.warnings)
     summary = redactor.text(plan.summary)
     return plan.model_copy(update={"findings": findings, "summary": summary, "warnings": warnings})

@@ -7,6 +7,7 @@ from activities.adapters.compose_runner import ComposeRunner
 from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.redaction import Redactor
 from workflows.errors import OrchestratorError
+from workflows.models.finding import Finding
 from workflows.models.target import Target
 
 
@@ -29,3 +30,21 @@ class Masking:
         with suppress(OrchestratorError):
             values |= (await self.compose.model(target.project)).secret_values
         return Redactor(values)
+
+
+def masked_finding(finding: Finding, redactor: Redactor) -> Finding:
+    """The finding with every text that people read masked; what an editor acts on stays as it is."""
+    return finding.model_copy(
+        update={
+            "reason": redactor.text(finding.reason),
+            "doubts": tuple(redactor.text(doubt) for doubt in finding.doubts),
+            "consulted": tuple(redactor.text(asked) for asked in finding.consulted),
+            "quotes": tuple(q.model_copy(update={"text": redactor.text(q.text)}) for q in finding.quotes),
+        }
+    )
+
+
+def holds_secret(finding: Finding, redactor: Redactor) -> bool:
+    """Whether what an editor would act on is a secret: masked it would be another change."""
+    acted_on = (*finding.names, finding.version or "", finding.replaces or "", finding.target or "")
+    return any(redactor.text(text) != text for text in acted_on)

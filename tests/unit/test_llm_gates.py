@@ -10,14 +10,14 @@ from activities.adapters.llm import LlmClient
 from activities.adapters.llm_budget import LlmBudget
 from activities.adapters.redaction import Redactor
 from activities.adapters.state_dir import StateDir
-from activities.analyze import Analyze
+from activities.analyze import Analyze, _without_secrets
 from activities.checks.gate import approval_gate
 from activities.consulting.consultant import Consultation, Consulted
 from activities.second_opinion import SecondOpinion
 from tests.unit.llm_server import Answer, proposes, says, serving
 from tests.unit.test_plan_step import Bench
 from workflows.errors import OrchestratorError
-from workflows.models.finding import FindingOrigin
+from workflows.models.finding import Finding, FindingKind, FindingOrigin
 from workflows.models.plan import GeneratedBy
 from workflows.models.policy import Policy, ServicePolicy
 from workflows.models.policy_rules import DEFAULT_RISKS, RiskRule
@@ -205,3 +205,29 @@ async def test_a_server_that_is_down_is_a_note(gates: Gates) -> None:
     found = await gates.analyze("http://127.0.0.1:9/v1")
     assert found.findings == ()
     assert "cannot be reached" in found.warnings[0]
+
+
+async def test_what_sources_and_dockerfile_say_is_masked_too(tmp_path: Path) -> None:
+    """Findings quote the project's own files; their secrets reach neither history nor analyze.log (I5)."""
+    gates = Gates(tmp_path)
+    gates.bench.write("api/app.py", f"import yaml\nimport requests  # {CANARY}\n")
+    log = (
+        'Traceback (most recent call last):\n  File "/app/app.py", line 1, in <module>\n    import yaml\n'
+        "ModuleNotFoundError: No module named 'yaml'\n"
+    )
+    found = await gates.analyze("", log)
+    assert {name for finding in found.findings for name in finding.names} == {"PyYAML", "requests"}
+    assert CANARY not in found.model_dump_json()
+    assert CANARY not in gates.evidence()
+
+
+def test_a_change_that_is_itself_a_secret_is_not_made() -> None:
+    """Masked it would write something else, unmasked it would leave in the history."""
+    command = f"npm ci --//index.example/:_authToken={CANARY}"
+    finding = Finding(rule="x", kind=FindingKind.EDIT_RUN_COMMAND, names=("npm install",), replaces=command)
+    plain = finding.model_copy(update={"replaces": "npm ci"})
+    result = AnalyzeResult(healthy=False, findings=(finding, plain), reason=f"because of {CANARY}")
+    seen = _without_secrets(result, Redactor({CANARY}))
+    assert seen.findings == (plain,)
+    assert CANARY not in seen.reason
+    assert "holds a secret" in seen.reason

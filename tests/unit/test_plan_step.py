@@ -14,7 +14,8 @@ from activities.adapters.journal import Journal, JournalEntry, JournalStore
 from activities.adapters.redaction import Redactor
 from activities.adapters.state_dir import PlanStore, StateDir
 from activities.adapters.throwaway import Outcome, Task
-from activities.locking.locker import Locker
+from activities.locking.locker import Locked, Locker
+from activities.manifests.edit_files import EditedFiles
 from activities.plan import Plan
 from activities.risks.gathering import RiskGatherer
 from workflows.errors import OrchestratorError
@@ -222,7 +223,12 @@ async def test_secrets_leave_neither_in_diff_nor_in_quotes(bench: Bench) -> None
     """History and artifacts carry the masked text, the plan store the real bytes (I5)."""
     bench.write("api/requirements.txt", f"# {CANARY}\nflask==3.0.0\n")
     quoted = missing("PyYAML").model_copy(
-        update={"quotes": (Quote(source="log", line=1, text=f"token {CANARY}"),), "reason": CANARY}
+        update={
+            "quotes": (Quote(source="log", line=1, text=f"token {CANARY}"),),
+            "reason": CANARY,
+            "doubts": (f"young_package: {CANARY}",),
+            "consulted": (f"index: {CANARY}",),
+        }
     )
     result = await bench.step.plan(bench.job(quoted))
     assert CANARY not in result.model_dump_json()
@@ -230,6 +236,15 @@ async def test_secrets_leave_neither_in_diff_nor_in_quotes(bench: Bench) -> None
         assert CANARY.encode() not in await bench.artifacts.read(artifact)
     real = bench.plans.read(RUN, result.plan.digest, result.plan.diff_sha256)
     assert CANARY.encode() in real
+
+
+async def test_a_path_off_the_list_is_refused_however_it_came_into_the_edit(bench: Bench) -> None:
+    """The diff is read back and every path in it resolved, though each was resolved when it was read (I1)."""
+    edited = EditedFiles(lambda _: b"code\n", None)
+    edited.bytes_of("api/app.py")
+    edited.now["api/app.py"] = b"other code\n"
+    with pytest.raises(OrchestratorError, match="diff_not_allowed"):
+        bench.step._checked_diff(bench.job(), edited, Locked())
 
 
 async def test_a_long_diff_is_cut_in_the_history_only(bench: Bench) -> None:
