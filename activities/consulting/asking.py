@@ -11,7 +11,7 @@ from importlib.resources import files
 from pydantic import ValidationError
 
 from activities.adapters.throwaway import NOT_FOUND_EXIT_CODE, Task, Throwaway, ThrowawayError
-from activities.consulting.answers import Answer, Question
+from activities.consulting.answers import Answer, PackageAnswer, Question
 from workflows.errors import OrchestratorError
 
 _INSIDE = "activities.adapters.inside"
@@ -62,8 +62,8 @@ class Asker:
                 continue
             if not answer.reached:
                 raise NoAnswerError(f"index not reachable from {image}")
-            if any(one.found and not one.complete for one in answer.packages.values()):
-                return answer, image
+            if not _final(answer, question):
+                return answer, image  # a registry that was slow once may answer the next time
             while len(self._memory) >= _REMEMBERED:
                 self._memory.pop(next(iter(self._memory)))
             self._memory[key] = answer
@@ -87,6 +87,12 @@ class Asker:
                 data = outcome.files.get("answer.json")
                 return _read(data) if data else (Answer() if outcome.timed_out else None)
         return None
+
+
+def _final(answer: Answer, question: Question) -> bool:
+    """Every package was found and looked into, or is not there."""
+    known = [answer.packages.get(one.name, PackageAnswer()) for one in question.packages]
+    return all(one.complete if one.found else one.found is False for one in known)
 
 
 def _programs(tool: Tool) -> dict[str, bytes]:

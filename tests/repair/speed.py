@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import os
+import json
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,6 +29,13 @@ import ast, pathlib, sys
 for path in pathlib.Path(sys.argv[1]).rglob("*.py"):
     ast.parse(path.read_text())
 """
+_KEEPER = """
+import json, os, subprocess, sys, time
+begun = time.monotonic()
+_, status, usage = os.wait4(subprocess.Popen(sys.argv[1:]).pid, 0)
+spent = {"wall": time.monotonic() - begun, "cpu": usage.ru_utime + usage.ru_stime, "peak": usage.ru_maxrss}
+print(json.dumps({"exit_code": os.waitstatus_to_exitcode(status), **spent}), file=sys.stderr)
+"""
 
 
 @dataclass(frozen=True)
@@ -44,18 +50,20 @@ class Spent:
 
 
 def spend(arguments: Sequence[str]) -> Spent:
-    """Run a program and measure it alone."""
-    begun = time.monotonic()
+    """Run a program and measure it alone.
+
+    A small process starts it: Linux counts the peak of whoever started a program as the program's own.
+    """
     with tempfile.TemporaryFile("w+") as kept:
-        process = subprocess.Popen(arguments, stdout=kept, stdin=subprocess.DEVNULL)
-        _, status, usage = os.wait4(process.pid, 0)
-        wall = time.monotonic() - begun
-        process.returncode = os.waitstatus_to_exitcode(status)
+        keeper = [sys.executable, "-I", "-S", "-c", _KEEPER, *arguments]
+        process = subprocess.run(keeper, check=False, stdout=kept, stderr=subprocess.PIPE, text=True)
         kept.seek(0)
         output = kept.read()
-    assert process.returncode == 0, f"{arguments} ended with {process.returncode}: {output[-2000:]}"
+    *said, measured = process.stderr.splitlines()
+    spent = json.loads(measured)
+    assert spent.pop("exit_code") == 0, f"{arguments} failed: {output[-2000:]} {said[-20:]}"
     unit = 1 if sys.platform == "darwin" else 1024
-    return Spent(output, wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit)
+    return Spent(output, spent["wall"], spent["cpu"], spent["peak"] * unit)
 
 
 def diagnose(log: Path, context: Path) -> Spent:

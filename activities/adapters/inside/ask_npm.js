@@ -8,7 +8,7 @@ const path = require("path");
 const question = JSON.parse(fs.readFileSync("question.json", "utf8"));
 const end = Date.now() + question.seconds * 1000;
 const answer = { reached: false, interpreter: process.versions.node, packages: {} };
-const QUIET = ["--json", "--no-update-notifier", "--fetch-retries=0", "--fetch-timeout=8000", "--loglevel=silent"];
+const QUIET = ["--json", "--no-update-notifier", "--fetch-retries=1", "--fetch-retry-mintimeout=300", "--fetch-timeout=8000", "--loglevel=silent"];
 
 function view(...args) {
   const left = Math.max(500, Math.round(end - Date.now()));
