@@ -4,7 +4,7 @@ import getpass
 import os
 from pathlib import Path
 
-from pydantic import Field
+from pydantic import AliasChoices, Field, SecretStr
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 
@@ -27,6 +27,25 @@ class StarterSettings(BaseSettings):
     xdg_state_home: Path | None = Field(default=None, validation_alias="XDG_STATE_HOME")
     user: str | None = Field(default=None, validation_alias="MM_ORCHESTRATOR_USER")
     """Who asks and approves, where a command does not say; None: the operating system's user."""
+
+    s3_endpoint: str | None = Field(
+        default=None, validation_alias=AliasChoices("TEMPORAL_ARTIFACT_S3_ENDPOINT", "MINIO_ENDPOINT")
+    )
+    """``host:port`` of the object store, or its http(s) address; None: evidence stays on this machine."""
+    s3_bucket: str = Field(
+        default="mm-orchestrator",
+        validation_alias=AliasChoices("TEMPORAL_ARTIFACT_S3_BUCKET", "MINIO_BUCKET"),
+    )
+    s3_access_key: str = Field(
+        default="", validation_alias=AliasChoices("TEMPORAL_ARTIFACT_S3_ACCESS_KEY_ID", "MINIO_ACCESS_KEY")
+    )
+    s3_secret_key: SecretStr = Field(
+        default=SecretStr(""),
+        validation_alias=AliasChoices("TEMPORAL_ARTIFACT_S3_SECRET_ACCESS_KEY", "MINIO_SECRET_KEY"),
+    )
+    s3_region: str = Field(default="us-east-1", validation_alias="TEMPORAL_ARTIFACT_S3_REGION")
+    s3_use_ssl: bool = Field(default=False, validation_alias="TEMPORAL_ARTIFACT_S3_USE_SSL")
+    """Only where the endpoint does not say it by itself (``https://...``)."""
 
     debug: str | None = Field(default=None, validation_alias="MM_ORCHESTRATOR_DEBUG")
     """Anything: an unexpected error shows its traceback."""

@@ -19,6 +19,7 @@ from urllib.parse import unquote, urlsplit
 from activities.adapters.durable import make_directory, sync_directory, write_all, write_durably
 from activities.adapters.state_dir import StateDir, safe_name
 from workflows.errors import OrchestratorError
+from workflows.lifecycle import made_by
 from workflows.models.artifact import (
     ARTIFACT_NAMESPACE,
     ArtifactState,
@@ -26,7 +27,7 @@ from workflows.models.artifact import (
     artifact_id,
     artifact_type,
 )
-from workflows.models.base import Model
+from workflows.models.manifest import MANIFEST_NAME, Manifest, manifest_entry
 
 DEFAULT_RETENTION = timedelta(days=90)
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]*(?:\.[0-9]+)?\.[a-z]+")
@@ -38,24 +39,6 @@ _CONTENT_TYPES = {
     "patch": "text/x-diff; charset=utf-8",
     "html": "text/html; charset=utf-8",
 }
-
-
-class ManifestEntry(Model):
-    """One line of the manifest; enough to check a downloaded bundle without anything else."""
-
-    name: str
-    sha256: str
-    size_bytes: int
-    content_type: str
-    state: ArtifactState
-
-
-class Manifest(Model):
-    """``manifest.json``: every artifact of a run with its checksum, but the manifest itself."""
-
-    schema_version: int = 1
-    run_id: str
-    artifacts: tuple[ManifestEntry, ...]
 
 
 def artifact_name(name: str, round_number: int) -> str:
@@ -109,12 +92,10 @@ class ArtifactStore:
 
     async def manifest(self, run_id: str, artifacts: tuple[RunArtifact, ...]) -> RunArtifact:
         """Write ``manifest.json`` over the given artifacts; of two with one name the last counts."""
-        latest = {artifact.name: artifact for artifact in artifacts if artifact.name != "manifest.json"}
-        entries = tuple(
-            ManifestEntry.model_validate(latest[name], from_attributes=True) for name in sorted(latest)
-        )
+        latest = {artifact.name: artifact for artifact in artifacts if artifact.name != MANIFEST_NAME}
+        entries = tuple(manifest_entry(one, *made_by(one)) for _, one in sorted(latest.items()))
         document = Manifest(run_id=run_id, artifacts=entries)
-        return await self.put(run_id, "manifest.json", document.model_dump_json(indent=2).encode() + b"\n")
+        return await self.put(run_id, MANIFEST_NAME, document.model_dump_json(indent=2).encode() + b"\n")
 
     def locate(self, run_id: str, name: str) -> Path | None:
         """The file that holds an artifact now, also while it is still being written."""

@@ -40,6 +40,8 @@ class RunArtifact(Model):
     """The name without round and extension, for instance ``build``."""
     uri: str
     """``file:///...`` or ``s3://bucket/key``."""
+    link: str = ""
+    """Where a browser can open it without a login, for as long as the store allows; '' where nowhere."""
     sha256: str
     size_bytes: int
     content_type: str
