@@ -41,6 +41,9 @@ Everything = Annotated[bool, typer.Option("--all", help="Every project of this D
 HoldReason = Annotated[
     str, typer.Option("--reason", metavar="TEXT", help="Why; whoever waits reads it.", show_default=False)
 ]
+OnlyWorker = Annotated[
+    bool, typer.Option("--worker", help="Only: does this machine's worker poll its queues?")
+]
 LogFile = Annotated[
     Path,
     typer.Option(
@@ -114,8 +117,14 @@ def worker() -> None:
     _execute(serve(_settings()))
 
 
-def doctor() -> None:
+def doctor(worker: OnlyWorker = False) -> None:
     """Check Docker, Compose, state directory, policy and Temporal; exit 5 when something is missing."""
+    if worker:
+        from worker.polling import polled_queues  # noqa: PLC0415
+
+        for one in asyncio.run(polled_queues(_settings())):
+            _say(f"{one.queue} is polled for {one.kind}")
+        return
     from worker.doctor import Grade, examine  # noqa: PLC0415
 
     checks = asyncio.run(examine(_settings()))

@@ -220,6 +220,8 @@ CATALOGUE: dict[str, ErrorEntry] = _rows(
                "Start it (mm-orchestrator dev), set TEMPORAL_ADDRESS, or use --local."),
     ErrorEntry("worker_unavailable", "No worker answers for run {run}.",
                "Start one (mm-orchestrator worker, or mm-orchestrator dev), then try again."),
+    ErrorEntry("worker_not_polling", "No worker of this machine ({machine}) asks for work on: {queues}.",
+               "Look at its log; start it again (mm-orchestrator worker)."),
     ErrorEntry("run_already_ended", "Run {run} has ended already: {status}.", "mm-orchestrator explain {run}"),
     ErrorEntry("run_interrupted", "The run was {how} from outside before it could say how it ended.",
                "mm-orchestrator recover {run_id}"),

@@ -53,6 +53,18 @@ def read_until(process: subprocess.Popen[str], wanted: str) -> str:
     pytest.fail(f"{wanted!r} was not said: {seen}")
 
 
+def asked_whether_it_polls(place: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    """A container's health check: a process of its own, on the worker's settings."""
+    return subprocess.run(
+        [COMMAND, "doctor", "--worker"],
+        env=environment(place / "worker-state", **more),
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=["ctrl-c", "sigterm"])
 def test_dev_serves_and_stops_clean(
     docker_engine: docker.DockerClient, tmp_path: Path, number: signal.Signals
@@ -126,6 +138,13 @@ def test_a_worker_serves_another_server_and_stops_clean(
             told = read_until(worker, "worker started")
             assert "mm.orchestrator.elsewhere" in told
             assert re.search(r'^\{.*"level": "info"', told, re.MULTILINE), "JSON where nobody watches"
+            polled = asked_whether_it_polls(tmp_path, **more)
+            assert polled.returncode == 0, polled.stderr
+            assert "mm.orchestrator.elsewhere is polled for steps" in polled.stdout
+            nobody = asked_whether_it_polls(tmp_path, **more | {"MM_ORCHESTRATOR_HOST": "nowhere"})
+            assert nobody.returncode == 5
+            assert "worker_not_polling" in nobody.stderr
+            assert "mm.orchestrator.nowhere" in nobody.stderr
             worker.send_signal(signal.SIGTERM)
             rest, _ = worker.communicate(timeout=30)
             assert worker.returncode == 0, rest
