@@ -16,10 +16,12 @@ from activities.adapters.holds import HoldStore
 from activities.adapters.image_users import image_users
 from activities.adapters.journal import JournalStore
 from activities.adapters.journal_history import runs_begun
+from activities.adapters.own_container import own_container
 from activities.adapters.policy_file import PolicySource
 from activities.checks.calling import compose_call, same_place
 from activities.checks.fitness import cautions, refuse_shared_namespace, refuse_unfit
 from activities.checks.gate import approval_gate, run_limits, unknown_fields
+from activities.checks.own_place import refuse_elsewhere, refuse_own
 from activities.checks.permitting import permitted_now
 from activities.checks.surroundings import (
     check_directories,
@@ -69,6 +71,8 @@ class Preflight:
         service_rules = rules.services.get(service.name, ServicePolicy())
         gate = approval_gate(policy, service_rules, request, service.name)
         limits, lowered = run_limits(policy, request)
+        own = await own_container(self.engine.client)
+        refuse_own(own, model, service.name)
         refuse_shared_namespace(model, service)
         grant = granted(policy, job.project, service.name, rules, self.journals.now())
         untimely = await asyncio.to_thread(self._permitted, job, service.name, grant.permission)
@@ -77,6 +81,7 @@ class Preflight:
         sharing = image_users(model, service.name) if builds else ()
         allow = (*target.allow, *grant.widened)
         target = target.model_copy(update={"allow": allow, "shares_image_with": sharing})
+        refuse_elsewhere(own, target)
         warnings = await self._check(service, intent.kind, target, snapshot)
         return ports.PreflightResult(
             target=target,

@@ -5,7 +5,15 @@ import os
 from pathlib import Path
 
 from pydantic import AliasChoices, Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    PydanticBaseSettingsSource,
+    SecretsSettingsSource,
+    SettingsConfigDict,
+)
+
+SECRETS_DIR = Path("/run/secrets")
+"""Where Docker and Compose put secrets."""
 
 
 class StarterSettings(BaseSettings):
@@ -18,6 +26,22 @@ class StarterSettings(BaseSettings):
         env_ignore_empty=True, extra="ignore", frozen=True, populate_by_name=True, env_file=None
     )
 
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the library calls it so
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Code, then the environment, then files named after the variables they hold."""
+        place = Path(os.environ.get("MM_ORCHESTRATOR_SECRETS_DIR") or SECRETS_DIR)
+        files = (SecretsSettingsSource(settings_cls, place),) if place.is_dir() else ()
+        return (init_settings, env_settings, *files)
+
+    secrets_dir: Path = Field(default=SECRETS_DIR, validation_alias="MM_ORCHESTRATOR_SECRETS_DIR")
+    """Files there, named after the variables of this class, hold what is not in the environment."""
     temporal_address: str | None = Field(default=None, validation_alias="TEMPORAL_ADDRESS")
     """``host:port``; None: what a running ``mm-orchestrator dev`` wrote down, else localhost:7233."""
     temporal_namespace: str = Field(default="default", validation_alias="TEMPORAL_NAMESPACE")

@@ -63,7 +63,7 @@ async def serve(settings: WorkerSettings) -> None:
     state = StateDir(settings.state_dir)
     address = resolve_address(settings)
     with worker_lock(state.root, "worker"), _stopping() as stop:
-        wiring = await compose(settings, state, None)
+        wiring = await compose(settings, state, settings.project_dir)
         with temporal_errors(address):
             client = await Client.connect(
                 address,

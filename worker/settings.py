@@ -55,6 +55,8 @@ class WorkerSettings(StarterSettings):
     """The starter's settings, and what only a worker has: policy, host, queues, logs, metrics."""
 
     configured_policy: AbsolutePath | None = Field(default=None, validation_alias="MM_ORCHESTRATOR_POLICY")
+    project_dir: AbsolutePath | None = Field(default=None, validation_alias="MM_ORCHESTRATOR_PROJECT_DIR")
+    """The Compose project that a worker without a policy serves."""
     host: QueueName | None = Field(default=None, validation_alias="MM_ORCHESTRATOR_HOST")
     """The Docker host this worker serves; None: the Docker daemon's Name."""
     task_queue: QueueName = Field(default=DEFAULT_TASK_QUEUE, validation_alias="MM_ORCHESTRATOR_TASK_QUEUE")

@@ -101,6 +101,11 @@ CATALOGUE: dict[str, ErrorEntry] = _rows(
     ErrorEntry("workspace_missing", "The workspace {path} does not exist.", "Correct the path in the policy."),
     ErrorEntry("workspace_owner_mismatch", "{path} belongs to uid {owner}, the worker runs as uid {uid}.",
                "Run the worker as the owner of the workspace, so that files keep their owner."),
+    ErrorEntry("workspace_elsewhere",
+               "The worker runs in a container; the Docker host has other files under its path {path}: that {seen}.",
+               "Mount the directory at the same path on both sides: -v {path}:{path}"),
+    ErrorEntry("own_service", "Service {service} is not repaired from here: {why}.",
+               "Repair it by hand, or with mm-orchestrator run --local on the host."),
     ErrorEntry("workspace_read_only", "{path} cannot be written.", "Mount the workspace read-write."),
     ErrorEntry("disk_full", "Too little space is free on {path}: {detail}", "Free space, then run again."),
     ErrorEntry(

@@ -16,6 +16,7 @@ NAMES = (
     "STATSD_HOST", "STATSD_PORT", "MM_ORCHESTRATOR_LLM_URL", "MM_ORCHESTRATOR_LLM_MODEL",
     "MM_ORCHESTRATOR_LLM_API_KEY", "MM_ORCHESTRATOR_LLM_TIMEOUT_SECONDS", "MM_ORCHESTRATOR_LLM_MAX_TOKENS",
     "MM_ORCHESTRATOR_LLM_MAX_CALLS_PER_RUN", "MM_ORCHESTRATOR_LLM_MAX_CALLS_PER_DAY",
+    "MM_ORCHESTRATOR_PROJECT_DIR", "MM_ORCHESTRATOR_SECRETS_DIR",
 )  # fmt: skip
 
 
@@ -154,3 +155,20 @@ def test_an_address_without_a_model_is_refused(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("MM_ORCHESTRATOR_LLM_URL", "https://llm.example.org/v1")
     with pytest.raises(OrchestratorError, match="MM_ORCHESTRATOR_LLM_MODEL"):
         load_settings()
+
+
+def test_files_hold_what_should_not_be_in_the_environment(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Named as the variables, any alias; the environment goes before; line ends do not count."""
+    monkeypatch.setenv("MM_ORCHESTRATOR_SECRETS_DIR", str(tmp_path))
+    (tmp_path / "MM_ORCHESTRATOR_LLM_API_KEY").write_text("from-a-file\n")
+    (tmp_path / "MINIO_SECRET_KEY").write_text("of-the-store\n")
+    (tmp_path / "STATSD_HOST").write_text("file.example")
+    monkeypatch.setenv("STATSD_HOST", "environment.example")
+    settings = load_settings()
+    assert settings.llm_api_key.get_secret_value() == "from-a-file"
+    assert settings.s3_secret_key.get_secret_value() == "of-the-store"
+    assert settings.statsd_host == "environment.example"
+    monkeypatch.setenv("MM_ORCHESTRATOR_SECRETS_DIR", str(tmp_path / "nowhere"))
+    assert load_settings().llm_api_key.get_secret_value() == ""
