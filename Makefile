@@ -13,7 +13,7 @@ CHAOS_ARGS ?=
 REPAIR_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test chaos bench-repair lint format dev demo knowledge-debian knowledge-python lock clean clean-images
+.PHONY: help setup test stack-test chaos bench-repair lint format dev demo knowledge-debian knowledge-python lock clean clean-images
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -36,6 +36,11 @@ test: lint ## lint, then every test, on the real engine and the real Temporal se
 
 chaos: setup ## N random faults at random instants, on a Docker daemon of its own; adds up over calls
 	PYTHONPATH=$(CURDIR) $(BIN)/python -m tests.chaos --cases $(N) --seed $(SEED) $(if $(REPLAY),--replay $(REPLAY)) $(CHAOS_ARGS)
+
+stack-test: setup ## temporal-compose.yaml as it is, on this engine: up, repair, evidence, approval, down (needs root)
+	deploy/host/minio_client.sh
+	deploy/host/browser.sh
+	MM_STACK_TESTS=1 $(BIN)/pytest tests/stack -p no:xdist
 
 bench-repair: setup ## labelled logs to findings, then broken services repaired on the real Docker engine
 	PYTHONPATH=$(CURDIR) $(BIN)/python -m tests.repair $(REPAIR_ARGS)

@@ -17,6 +17,8 @@ from docker.errors import DockerException, ImageNotFound
 from tests.sandbox import ComposeSandbox, unique_project_name, write_files
 
 BASE_IMAGE = "python:3.13-slim"
+collect_ignore = [] if os.environ.get("MM_STACK_TESTS") else ["stack"]
+"""`make stack-test` has them: they build servers from source and need a quarter of an hour."""
 
 
 def pytest_configure() -> None:

@@ -4,12 +4,13 @@
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=say.sh
 . "$(dirname "${BASH_SOURCE[0]}")/say.sh"
+# shellcheck source-path=SCRIPTDIR source=suites.sh
+. "$(dirname "${BASH_SOURCE[0]}")/suites.sh"
 
 COMPOSE_MINIMUM=2.30
-SOURCES=/etc/apt/sources.list.d/mm-orchestrator-engine.sources # its presence: the engine is ours
-PINS=/etc/apt/preferences.d/mm-orchestrator-engine
 LOG=/var/log/mm-orchestrator-dockerd.log
 SOCKET=/var/run/docker.sock
+OURS=/var/cache/mm-orchestrator/engine # we installed the engine, and may add to it
 START_SECONDS=60
 
 daemon_answers() {
@@ -44,39 +45,6 @@ compose_is_enough() {
     local actual
     actual=$(compose_version) && [ -n "$actual" ] && version_at_least "$COMPOSE_MINIMUM" "$actual" &&
         docker buildx version >/dev/null 2>&1
-}
-
-# "URI KEYRING" of the Debian archive this host already trusts, from either source format.
-debian_archive() {
-    local codename
-    codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-sid}")
-    # shellcheck disable=SC2016 # the $(...) are apt's placeholders
-    apt-get indextargets --format '$(REPO_URI) $(RELEASE) $(COMPONENT) $(SIGNED_BY)' 'Created-By: Packages' |
-        awk -v suite="$codename" '$3 == "main" && $2 == suite { print $1, $4; exit }'
-}
-
-add_suites() {
-    local uri keyring own suite
-    read -r uri keyring < <(debian_archive) || true
-    [ -n "${uri:-}" ] || fail "no Debian archive found in /etc/apt" "Add a Debian source, or install Docker yourself."
-    [ -r "${keyring:-}" ] || keyring=/usr/share/keyrings/debian-archive-keyring.gpg
-    own=$(. /etc/os-release && echo "${VERSION_CODENAME:-sid}")
-    rm -f "$SOURCES.new" "$PINS.new"
-    # Below a host's own 500: nothing but what is asked for by suite ever comes from these.
-    while read -r suite priority; do
-        printf 'Package: *\nPin: release n=%s\nPin-Priority: %s\n\n' "$suite" "$priority" >>"$PINS.new"
-        printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n\n' \
-            "$uri" "$suite" "$keyring" >>"$SOURCES.new"
-    done < <(printf '%s\n' "trixie 100" "sid 50" | grep -v "^$own ")
-    mv "$PINS.new" "$PINS" # the pins first: the suites are never seen without them
-    mv "$SOURCES.new" "$SOURCES"
-}
-
-# install_packages PACKAGE...: with the two suites, which stay configured but pinned low.
-install_packages() {
-    [ -s "$SOURCES" ] || add_suites
-    apt_get update || say "apt-get update reported errors; going on with what it has"
-    apt_get install -y --no-install-recommends "$@"
 }
 
 # remove_stale_pidfile FILE NAME: dockerd refuses to start while FILE names any process, even one
@@ -123,6 +91,8 @@ install_client() {
 install_engine() {
     say "no Docker engine answers here: installing docker.io, Compose and Buildx from Debian (takes about a minute)"
     install_packages docker.io/trixie docker-cli/trixie docker-compose/sid docker-buildx/sid iptables
+    mkdir -p "$(dirname "$OURS")"
+    touch "$OURS"
 }
 
 install_compose() {
@@ -152,7 +122,7 @@ ensure_daemon() {
 
 ensure_compose() {
     compose_is_enough && return
-    if may_install && [ -e "$SOURCES" ]; then install_compose; fi
+    if may_install && [ -e "$OURS" ]; then install_compose; fi
     compose_is_enough || fail "Docker Compose >= $COMPOSE_MINIMUM with Buildx is needed; found Compose '$(compose_version)'" \
         "Install the plugins 'docker-compose' and 'docker-buildx' beside your Docker client, for instance" \
         "from your distribution or from Docker's own packages (docker-compose-plugin docker-buildx-plugin)."
