@@ -46,6 +46,7 @@ def shop(
     web = {path.replace("api/", "web/"): text for path, text in files.items() if path.startswith("api/")}
     compose = files["compose.yaml"]
     block = compose[compose.index("  api:") : compose.index("  store:")].replace("api", "web")
+    block = block.replace("restart: unless-stopped", "restart: 'no'")  # a neighbour that keeps still
     write_files(directory, files | web | {"compose.yaml": compose + block})
     give_away(directory)
     sandbox = ComposeSandbox(name=name, directory=directory, engine=docker_engine)

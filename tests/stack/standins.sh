@@ -139,7 +139,7 @@ provide() { # provide IMAGE MAKER
     if docker image inspect "$1" >/dev/null 2>&1; then
         local made
         made=$(docker image inspect --format "{{index .Config.Labels \"$LABEL\"}}" "$1")
-        printf '%-36s %s\n' "$1" "${made:+stand-in: $made}${made:-as it is here}" | sed 's/\(stand-in: .*\)\1/\1/'
+        printf '%-36s %s\n' "$1" "${made:-as it is on this engine}"
         return
     fi
     if run_within 20 docker buildx imagetools inspect "$1" >/dev/null 2>&1; then
@@ -150,9 +150,9 @@ provide() { # provide IMAGE MAKER
     local work
     work=$(mktemp -d)
     "$2" "$work"
-    docker build --quiet --label "$LABEL=from package sources" --tag "$1" "$work" >/dev/null
+    docker build --quiet --label "$LABEL=stand-in, from package sources" --tag "$1" "$work" >/dev/null
     rm -rf "$work"
-    printf '%-36s stand-in: from package sources\n' "$1"
+    printf '%-36s stand-in, from package sources\n' "$1"
 }
 
 mkdir -p "$CACHE"

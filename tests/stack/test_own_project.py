@@ -103,7 +103,7 @@ def test_a_workspace_under_another_path_is_refused(
         "mm-orchestrator:0.1.0",
         detach=True,
         user=f"{OWNER}:{OWNER}",
-        group_add=[str(os.stat("/var/run/docker.sock").st_gid)],
+        group_add=[str(Path("/var/run/docker.sock").stat().st_gid)],
         network=f"{stack.name}_default",
         environment={
             "TEMPORAL_ADDRESS": "temporal:7233",

@@ -1,4 +1,4 @@
-"""From nothing to a proved repair: the stack that operators start, its worker in a container (SPEC FR-001)."""
+"""From nothing to a proved repair: the stack that operators start, worker in a container (SPEC FR-001)."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_the_run_is_in_the_web_ui(repaired: RunRecord, stack: Stack) -> None:
 def test_a_protected_service_waits_for_a_token_by_the_temporal_command(
     stack: Stack, shop: ComposeSandbox, operator: Operator
 ) -> None:
-    """`keys sign` on the host, `temporal workflow signal` with nothing but the token; then the repair goes on."""
+    """`keys sign` on the host, `temporal workflow signal` with the token alone; then the repair goes on."""
     before = shop.checksums()
     asked = operator.command("run", "web", REPAIR, "--detach", "--json", "--requested-by", "dave")
     run = json.loads(asked.stdout)["run_id"]
