@@ -1,4 +1,5 @@
-"""Where Temporal is: TEMPORAL_ADDRESS, else a running ``mm-orchestrator dev``, else localhost:7233.
+"""Where Temporal is: TEMPORAL_ADDRESS or a named profile, else a running ``mm-orchestrator dev``, else the
+default profile of ``temporal.toml``, else localhost:7233.
 
 ``dev`` and ``run --local`` write ``dev.json`` into the state directory while their embedded server
 runs, and hold a lock beside it. The lock tells whether the file is live: a killed process leaves the
@@ -12,6 +13,7 @@ from typing import Final
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from starter.profile import profile_is_named, temporal_profile
 from starter.settings import StarterSettings
 
 DEFAULT_ADDRESS: Final = "localhost:7233"
@@ -47,11 +49,36 @@ def live_stack(state_dir: Path) -> EmbeddedStack | None:
 
 
 def resolve_address(settings: StarterSettings) -> str:
-    """``host:port`` to connect to."""
+    """``host:port`` to connect to.
+
+    A default profile yields to a running ``dev``: whoever started that one means it.
+
+    Raises:
+        OrchestratorError: ``settings_invalid``.
+    """
     if settings.temporal_address is not None:
         return settings.temporal_address
+    profile = temporal_profile()
+    if profile_is_named() and profile.address:
+        return profile.address
     stack = live_stack(settings.state_dir)
-    return stack.address if stack is not None else DEFAULT_ADDRESS
+    if stack is not None:
+        return stack.address
+    return profile.address or DEFAULT_ADDRESS
+
+
+def resolve_namespace(settings: StarterSettings, address: str) -> str:
+    """TEMPORAL_NAMESPACE, else that of the profile whose server this is, else ``default``.
+
+    Raises:
+        OrchestratorError: ``settings_invalid``.
+    """
+    if "temporal_namespace" in settings.model_fields_set:
+        return settings.temporal_namespace
+    profile = temporal_profile()
+    return (
+        profile.namespace if profile.namespace and profile.address == address else settings.temporal_namespace
+    )
 
 
 def _is_locked(path: Path) -> bool:

@@ -9,6 +9,7 @@ from temporalio.client import Client, RetryConfig
 from temporalio.service import RPCError, RPCStatusCode
 
 from starter.converter import data_converter
+from starter.profile import credentials_for
 from workflows.errors import OrchestratorError
 
 CONNECT_TIMEOUT: Final = timedelta(seconds=5)
@@ -28,15 +29,17 @@ async def open_client(address: str, namespace: str) -> Client:
     """A client that connects at its first call.
 
     Raises:
-        OrchestratorError: ``temporal_unavailable`` where the address is no address.
+        OrchestratorError: ``temporal_unavailable`` where the address is no address; ``settings_invalid``.
     """
     if "://" in address:
         detail = "an address is host:port, without a scheme"
         raise OrchestratorError("temporal_unavailable", address=address, detail=detail)
+    credentials = credentials_for(address)
     with temporal_errors(address):
         return await Client.connect(
             address,
             namespace=namespace,
+            **credentials,
             data_converter=data_converter,
             lazy=True,
             connect_timeout=CONNECT_TIMEOUT,

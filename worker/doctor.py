@@ -14,7 +14,7 @@ from activities.adapters.policy_file import load_policy
 from activities.adapters.state_dir import StateDir
 from activities.adapters.workspace import MINIMUM_FREE_BYTES
 from activities.checks.surroundings import require_compose
-from starter.address import live_stack, resolve_address
+from starter.address import live_stack, resolve_address, resolve_namespace
 from starter.connection import open_client, temporal_errors
 from worker.settings import WorkerSettings
 from worker.temporal_server import temporal_executable
@@ -110,10 +110,10 @@ async def _temporal(settings: WorkerSettings) -> tuple[Grade, str]:
     address = resolve_address(settings)
     try:
         with temporal_errors(address):
-            client = await open_client(address, settings.temporal_namespace)
+            client = await open_client(address, resolve_namespace(settings, address))
             await client.count_workflows("WorkflowType = 'MoonMind.OrchestratorRun'")
     except OrchestratorError:
         if settings.temporal_address is None and live_stack(settings.state_dir) is None:
             return Grade.NOTE, f"none at {address}; fine for --local, else: mm-orchestrator dev"
         raise
-    return Grade.OK, f"{address}, namespace {settings.temporal_namespace}"
+    return Grade.OK, f"{address}, namespace {client.namespace}"

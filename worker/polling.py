@@ -12,7 +12,7 @@ from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
 from temporalio.client import Client
 
 from activities.adapters.docker_engine import DockerEngine
-from starter.address import resolve_address
+from starter.address import resolve_address, resolve_namespace
 from starter.connection import open_client, temporal_errors
 from worker.settings import WorkerSettings
 from workflows.errors import OrchestratorError
@@ -42,7 +42,7 @@ async def polled_queues(settings: WorkerSettings) -> tuple[Polled, ...]:
     address = resolve_address(settings)
     host = settings.host or (await DockerEngine.from_environment(os.environ).info()).name
     with temporal_errors(address):
-        client = await open_client(address, settings.temporal_namespace)
+        client = await open_client(address, resolve_namespace(settings, address))
         found = (
             Polled(settings.task_queue, "workflows", await _last(client, settings.task_queue, _WORKFLOW)),
             Polled(

@@ -14,9 +14,10 @@ from temporalio.client import Client
 from activities.adapters.policy_file import load_policy
 from activities.adapters.redaction import Redactor
 from activities.adapters.state_dir import StateDir
-from starter.address import resolve_address
+from starter.address import resolve_address, resolve_namespace
 from starter.connection import temporal_errors
 from starter.converter import data_converter
+from starter.profile import credentials_for
 from worker.composition import compose, compose_embedded
 from worker.embedded import DEV, RunningStack, embedded_stack
 from worker.search_attributes import register_search_attributes
@@ -67,7 +68,8 @@ async def serve(settings: WorkerSettings) -> None:
         with temporal_errors(address):
             client = await Client.connect(
                 address,
-                namespace=settings.temporal_namespace,
+                namespace=resolve_namespace(settings, address),
+                **credentials_for(address),
                 data_converter=data_converter,
                 runtime=core_runtime(),
             )

@@ -101,13 +101,14 @@ class Session:
     @asynccontextmanager
     async def client(self) -> "AsyncIterator[OrchestratorClient]":
         """A client for the server that the environment, or a running ``dev``, names."""
-        from starter.address import resolve_address  # noqa: PLC0415 - see TYPE_CHECKING above
+        from starter.address import resolve_address, resolve_namespace  # noqa: PLC0415 - see TYPE_CHECKING
         from starter.client import OrchestratorClient  # noqa: PLC0415
 
         settings = self.settings
+        address = resolve_address(settings)
         yield await OrchestratorClient.connect(
-            resolve_address(settings),
-            settings.temporal_namespace,
+            address,
+            resolve_namespace(settings, address),
             state_dir=settings.state_dir,
             task_queue=settings.task_queue,
         )
