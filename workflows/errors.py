@@ -218,7 +218,8 @@ CATALOGUE: dict[str, ErrorEntry] = _rows(
                "mm-orchestrator recover {run_id}, or with --accept-current-state"),
     ErrorEntry("cancelled", "The run was cancelled.", "Start again if it is still wanted."),
     ErrorEntry("host_unavailable", "No worker of host {host} took the step in time.",
-               "Start the worker of that host."),
+               "Start the worker of that host (MM_ORCHESTRATOR_HOST={host} mm-orchestrator worker), or correct the "
+               "project's host in the policy."),
     ErrorEntry("step_timeout", "Step {step} did not end in time: {detail}", "Read the step's log."),
     ErrorEntry("unknown_run", "No run {run} is known.", "mm-orchestrator list"),
     ErrorEntry("temporal_unavailable", "Temporal does not answer at {address}: {detail}",

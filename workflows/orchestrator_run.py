@@ -128,7 +128,7 @@ class OrchestratorRun(SettlingRun):
     async def _measure(self) -> None:
         self._begin(StepName.PREFLIGHT)
         location = await self._locate()
-        self._task_queue = location.task_queue
+        self._task_queue, self._host = location.task_queue, location.host
         self._ledger.change(project=location.project)
         job = ports.PreflightInput(run=self._ref, request=self._request, project=location.project)
         self._measured = await self._perform(ports.PREFLIGHT, job)

@@ -56,6 +56,7 @@ class PerformingRun(RunView):
     def __init__(self, request: RunRequest) -> None:
         super().__init__(request)
         self._task_queue: str | None = None
+        self._host = ""
         self._generation = 1
         self._epoch = 0
 
@@ -135,7 +136,6 @@ class PerformingRun(RunView):
             return carried.failure
         if isinstance(cause, ActivityTimeout):
             if cause.type is TimeoutType.SCHEDULE_TO_START:
-                host = (self._task_queue or "").removeprefix("mm.orchestrator.")
-                return OrchestratorError("host_unavailable", host=host).failure(step)
+                return OrchestratorError("host_unavailable", host=self._host).failure(step)
             return OrchestratorError("step_timeout", step=step, detail=str(cause)).failure(step)
         return OrchestratorError("internal_error", detail=str(cause or error)).failure(step)

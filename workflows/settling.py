@@ -54,7 +54,7 @@ class SettlingRun(CoordinatingRun):
         self._ledger.close_open_steps(workflow.now())
         self._end(StepName.REPORT, "evidence stored")
         outcome = ended.as_fields() | {"completed_at": workflow.now()}
-        if self._task_queue is not None:
+        if self._task_queue is not None and not self._host_never_answered(ended):
             final = self.record.model_copy(update=outcome)
             job = ports.ReportInput(run=self._ref, record=final, events=tuple(self._ledger.events))
             try:
@@ -68,6 +68,10 @@ class SettlingRun(CoordinatingRun):
         await workflow.wait_condition(workflow.all_handlers_finished)
         self._ledger.change(**outcome)
         self._publish()
+
+    def _host_never_answered(self, ended: Ended) -> bool:
+        """Whoever did not take the first step will not take the report: nothing was written there anyway."""
+        return ended.failure is not None and ended.failure.code == "host_unavailable" and not self._wrote
 
     def _taken_over(self, failure: Failure) -> Ended | None:
         """Somebody settled this run, say ``recover``: whatever was claimed here no longer counts."""

@@ -1,13 +1,15 @@
 """How a run goes from request to terminal status: every way it may end (invariant I4)."""
 
 from collections.abc import Callable
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from temporalio.client import WorkflowFailureError
 
 from tests.workflow.scripted_host import ScriptedHost, failing, finding
-from workflows import ports
+from workflows import options, ports
 from workflows.errors import OrchestratorError
 from workflows.models.record import RollbackOutcome, RunRecord
 from workflows.models.status import RunStatus, StepName, StepStatus
@@ -221,3 +223,23 @@ async def test_step_states_are_one_of_the_five(stage_of: StageOf) -> None:
     record = await (await stage_of(ScriptedHost())).run()
     open_states = {StepStatus.PENDING, StepStatus.IN_PROGRESS}
     assert not [step for step in record.steps if step.status in open_states]
+
+
+async def test_a_host_without_a_worker_is_said_and_nothing_is_touched(
+    stage_of: StageOf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nobody takes the first step within its limit (cut short here): a clear end, not a wait for ever."""
+    row = options.ROWS[ports.PREFLIGHT.name]
+    short = replace(row, schedule_to_start=timedelta(seconds=1))
+    monkeypatch.setitem(options.ROWS, ports.PREFLIGHT.name, short)
+    host = ScriptedHost()
+    host.then("locate", ports.Location(project="shop", task_queue="mm.orchestrator.away", host="away"))
+    stage = await stage_of(host)
+    record = await stage.run()
+    assert record.status is RunStatus.FAILED
+    assert record.failure is not None
+    assert (record.failure.code, record.failure.step) == ("host_unavailable", StepName.PREFLIGHT)
+    assert "host away" in record.failure.message
+    assert "MM_ORCHESTRATOR_HOST=away" in record.failure.remedy
+    assert host.calls == ["locate"]
+    assert record.files_touched == ()
