@@ -45,6 +45,8 @@ class StoreServer:
     access_key: str = field(default_factory=lambda: "canary" + secrets.token_hex(5))
     secret_key: str = field(default_factory=lambda: secrets.token_hex(20))
     ports: list[int] = field(default_factory=list)
+    volumes: int = 2000
+    """SeaweedFS: files of 256 MiB at most, some for each bucket; with no more of them it is full."""
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -134,9 +136,9 @@ class StoreServer:
 
 
 @contextmanager
-def running(kind: str, binary: Path, directory: Path) -> Iterator[StoreServer]:
+def running(kind: str, binary: Path, directory: Path, volumes: int = 2000) -> Iterator[StoreServer]:
     """A server of one's own, to be stopped and started at will."""
-    server = StoreServer(kind, binary, directory)
+    server = StoreServer(kind, binary, directory, volumes=volumes)
     try:
         server.start()
         yield server
@@ -183,6 +185,6 @@ def _seaweed(server: StoreServer) -> tuple[list[str], dict[str, str]]:
     fixed = [
         "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={data}", "-s3", f"-s3.config={config}",
         "-s3.autoCreateBucket=false", "-master.telemetry=false", "-master.volumeSizeLimitMB=256",
-        "-volume.max=60", "-master.volumePreallocate=false",
+        f"-volume.max={server.volumes}", "-master.volumePreallocate=false",
     ]  # fmt: skip
     return [str(server.binary), "server", *fixed, *ports], {}
