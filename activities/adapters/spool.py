@@ -15,10 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from activities.adapters.depot import checked, is_name
-from activities.adapters.durable import make_directory, sync_directory, write_all
+from activities.adapters.durable import make_directory, write_all
 from activities.adapters.state_dir import safe_name
 from workflows.models.manifest import MANIFEST_NAME
 
+_ATTEMPTS = 100
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -40,17 +41,16 @@ class Spool:
         """
         target = self.path(run_id, name)
         temporary = target.with_name(f".{name}.{secrets.token_hex(6)}.tmp")
-        for attempt in (1, 2):
+        for left in range(_ATTEMPTS, 0, -1):
             make_directory(target.parent)
             try:
                 fd = os.open(temporary, _FLAGS, 0o600)
+                break
             except FileNotFoundError:  # the empty directory was tidied away in this very moment
-                if attempt == 2:
+                if left == 1:
                     raise
-                continue
-            fcntl.flock(fd, fcntl.LOCK_EX)
-            return fd, temporary
-        raise AssertionError("the second attempt returns or raises")
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        return fd, temporary
 
     def publish(self, fd: int, temporary: Path, run_id: str, name: str) -> Path:
         """Give a begun file its name, instead of what had it, once what is in it is durable.
@@ -61,9 +61,9 @@ class Spool:
         target = self.path(run_id, name)
         try:
             os.fsync(fd)
-            with _alone(target.parent):
+            with _alone(target.parent) as directory:
                 temporary.replace(target)
-            sync_directory(target.parent)
+                os.fsync(directory)
         except OSError:
             temporary.unlink(missing_ok=True)
             raise
@@ -100,11 +100,10 @@ class Spool:
 
     def drop(self, path: Path, fd: int) -> None:
         """Take the name away, if it still stands for this file."""
-        with _alone(path.parent):
-            with suppress(FileNotFoundError):
-                if path.stat().st_ino == os.fstat(fd).st_ino:
-                    path.unlink()
-            sync_directory(path.parent)
+        with _alone(path.parent) as directory, suppress(FileNotFoundError):
+            if path.stat().st_ino == os.fstat(fd).st_ino:
+                path.unlink()
+                os.fsync(directory)
 
     def runs(self) -> tuple[str, ...]:
         """Runs that have something here."""
@@ -155,11 +154,11 @@ def _lock(fd: int) -> bool:
 
 
 @contextmanager
-def _alone(directory: Path) -> Iterator[None]:
+def _alone(directory: Path) -> Iterator[int]:
     """Names in a directory change one at a time; held for microseconds, never over a network."""
     fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)
-        yield
+        yield fd
     finally:
         os.close(fd)

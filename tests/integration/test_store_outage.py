@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import multiprocessing
 import os
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -20,14 +19,22 @@ from minio.error import S3Error
 from activities.adapters.artifact_store import ArtifactStore
 from activities.adapters.delivering import Delivering
 from activities.adapters.object_client import ObjectStoreAddress
-from tests.stores.evidence import address_of, evidence_store, fresh_bucket, object_of
+from tests.stores.evidence import (
+    RUN,
+    a_run,
+    address_of,
+    assert_complete,
+    delivered,
+    evidence_store,
+    fresh_bucket,
+    object_of,
+)
 from tests.stores.fixtures import minio_binary
 from tests.stores.proxy import Fault, Proxy, proxied
 from tests.stores.servers import StoreServer, running, weed_binary
 from workflows.errors import OrchestratorError
-from workflows.models.artifact import ArtifactState, RunArtifact
+from workflows.models.artifact import ArtifactState
 
-RUN = "0190a1b2-run"
 STORED, SPOOLED = ArtifactState.STORED, ArtifactState.SPOOLED
 
 
@@ -48,53 +55,6 @@ def address(store_server: StoreServer, proxy: Proxy) -> ObjectStoreAddress:
 def store(address: ObjectStoreAddress, tmp_path: Path) -> ArtifactStore:
     """A store that is waited for one second."""
     return evidence_store(address, tmp_path, patience=1.0)
-
-
-def count_versions(server: StoreServer, bucket: str) -> dict[str, int]:
-    """Object name -> how many versions the bucket has of it."""
-    found: dict[str, int] = {}
-    for one in server.client().list_objects(bucket, recursive=True, include_version=True):
-        found[str(one.object_name)] = found.get(str(one.object_name), 0) + 1
-    return found
-
-
-async def a_run(store: ArtifactStore, during: Callable[[], None] = lambda: None) -> tuple[RunArtifact, ...]:
-    """What the steps of a run leave: a plan, a build log that grows, a report, the manifest."""
-    plan = await store.put(RUN, "plan.json", b"{}")
-    writer = store.open(RUN, "build.log")
-    writer.write(b"x" * 300_000)
-    during()
-    writer.write(b"y" * 300_000)
-    log = await writer.close()
-    report = await store.put(RUN, "report.json", b'{"fine": true}')
-    manifest = await store.manifest(RUN, (plan, log, report))
-    return plan, log, report, manifest
-
-
-async def delivered(store: ArtifactStore) -> int:
-    """Deliver until nothing waits, as the workflow does."""
-    total = 0
-    for _ in range(50):
-        done = await Delivering(store).deliver()
-        total += done.delivered
-        if not done.waiting:
-            return total
-        await asyncio.sleep(0.1)
-    raise AssertionError(f"never delivered: {done}")
-
-
-async def assert_complete(store: ArtifactStore, server: StoreServer, made: tuple[RunArtifact, ...]) -> None:
-    """Everything is in the bucket with its checksum, once, and nowhere else."""
-    bucket = object_of(store).address.bucket
-    for artifact in made:
-        found = await store.existing(RUN, artifact.name)
-        assert found is not None
-        assert (found.state, found.sha256) == (STORED, artifact.sha256)
-        assert hashlib.sha256(await store.read(artifact)).hexdigest() == artifact.sha256
-    names = {f"spec_workflows/{RUN}/{artifact.name}" for artifact in made}
-    assert count_versions(server, bucket) == dict.fromkeys(names, 1)
-    assert store.waiting.size() == (0, 0)
-    assert store.waiting.runs() == ()
 
 
 @pytest.mark.parametrize("fault", [Fault.REFUSE, Fault.HANG, Fault.CUT])
