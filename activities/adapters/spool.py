@@ -19,7 +19,6 @@ from activities.adapters.durable import make_directory, write_all
 from activities.adapters.state_dir import safe_name
 from workflows.models.manifest import MANIFEST_NAME
 
-_ATTEMPTS = 100
 _FLAGS = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -41,14 +40,12 @@ class Spool:
         """
         target = self.path(run_id, name)
         temporary = target.with_name(f".{name}.{secrets.token_hex(6)}.tmp")
-        for left in range(_ATTEMPTS, 0, -1):
-            make_directory(target.parent)
-            try:
-                fd = os.open(temporary, _FLAGS, 0o600)
-                break
-            except FileNotFoundError:  # the empty directory was tidied away in this very moment
-                if left == 1:
-                    raise
+        make_directory(self.root)
+        with _alone(self.root) as root:  # an empty directory is not tidied away in this very moment
+            if not target.parent.is_dir():
+                target.parent.mkdir(mode=0o700)
+                os.fsync(root)
+            fd = os.open(temporary, _FLAGS, 0o600)
         fcntl.flock(fd, fcntl.LOCK_EX)
         return fd, temporary
 
@@ -131,9 +128,8 @@ class Spool:
 
     def tidy(self, run_id: str) -> None:
         """Remove a run's directory once it is empty."""
-        directory = self.root / safe_name(run_id)
-        with suppress(OSError):  # not empty, or gone
-            directory.rmdir()
+        with suppress(OSError), _alone(self.root):  # not empty, or gone
+            (self.root / safe_name(run_id)).rmdir()
 
     def size(self) -> tuple[int, int]:
         """How many files wait here, and their bytes."""
