@@ -147,7 +147,9 @@ class ArtifactStore:
         latest = {artifact.name: artifact for artifact in artifacts if artifact.name != MANIFEST_NAME}
         entries = tuple(manifest_entry(one, *made_by(one)) for _, one in sorted(latest.items()))
         document = Manifest(run_id=run_id, artifacts=entries)
-        return await self.put(run_id, MANIFEST_NAME, document.model_dump_json(indent=2).encode() + b"\n")
+        stored = await self.put(run_id, MANIFEST_NAME, document.model_dump_json(indent=2).encode() + b"\n")
+        await asyncio.to_thread(self.waiting.tidy, run_id)
+        return stored
 
     async def carry(self, about: RunArtifact, path: Path, inode: int | None) -> RunArtifact:
         """Bring a spooled file to the store within its patience; else it stays and is delivered later."""

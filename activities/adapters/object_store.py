@@ -27,7 +27,7 @@ from workflows.errors import OrchestratorError
 from workflows.models.artifact import ARTIFACT_NAMESPACE, artifact_type
 
 PART_BYTES: Final = 8 << 20
-_STEP_SECONDS: Final = 10.0
+_STEP_SECONDS: Final = 5.0
 _LOCKS: Final = 256
 _OPENED_BY_PEOPLE: Final = {
     "report": "html", "patch": "diff", "build": "log", "verify": "log", "rollback": "log",
