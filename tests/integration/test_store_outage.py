@@ -10,6 +10,7 @@ import signal
 import time
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,7 @@ from tests.stores.evidence import (
 )
 from tests.stores.fixtures import minio_binary
 from tests.stores.proxy import Fault, Proxy, proxied
-from tests.stores.servers import StoreServer, running, weed_binary
+from tests.stores.servers import LIMITED_BUCKET, StoreServer, running, weed_binary
 from workflows.errors import OrchestratorError
 from workflows.models.artifact import ArtifactState
 
@@ -164,6 +165,35 @@ async def test_what_is_wrong_is_named(
     waits = await Delivering(store, idle_seconds=-1).deliver()
     assert (waits.delivered, waits.waiting) == (0, 1)
     assert waits.problem
+
+
+async def test_login_that_may_only_store(seaweed_server: StoreServer, tmp_path: Path) -> None:
+    """It stores where the bucket is there; where it may not make one, that is said."""
+    address = replace(
+        address_of(seaweed_server, LIMITED_BUCKET), access_key=f"{seaweed_server.access_key}-limited"
+    )
+    seaweed_server.client().make_bucket(LIMITED_BUCKET)
+    store = evidence_store(address, tmp_path / "may")
+    assert (await store.put(RUN, "plan.json", b"{}")).state is STORED
+    elsewhere = evidence_store(replace(address, bucket=fresh_bucket()), tmp_path / "may-not")
+    assert (await elsewhere.put(RUN, "plan.json", b"{}")).state is SPOOLED
+    with pytest.raises(OrchestratorError) as caught:
+        await elsewhere.check()
+    assert caught.value.code in {"store_bucket", "store_credentials"}
+
+
+async def test_clock_that_is_wrong_is_named(store: ArtifactStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A host that wakes up in another hour: said so, and not that the login is wrong."""
+    assert (await store.put(RUN, "plan.json", b"{}")).state is STORED
+    monkeypatch.setattr("minio.time.utcnow", lambda: datetime.now(UTC) - timedelta(hours=1))
+    assert (await store.put(RUN, "verify.log", b"fine")).state is SPOOLED
+    waits = await Delivering(store, idle_seconds=-1).deliver()
+    assert "clock" in waits.problem
+    with pytest.raises(OrchestratorError, match="store_clock_skew"):
+        await store.check()
+    monkeypatch.undo()
+    assert await delivered(store) == 0  # nothing is ready: the run goes on
+    assert (await Delivering(store, idle_seconds=-1).deliver()).delivered == 1
 
 
 async def test_store_that_is_fine_is_named_too(address: ObjectStoreAddress, tmp_path: Path) -> None:

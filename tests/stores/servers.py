@@ -19,6 +19,8 @@ import urllib3
 from minio import Minio
 
 START_SECONDS = 60
+LIMITED_BUCKET = "limited-bucket"
+"""SeaweedFS: all that the login ``<access key>-limited`` may read and write; it may make no bucket."""
 _STOP_SECONDS = {"minio": 20, "seaweedfs": 1}
 """SeaweedFS takes a minute to say goodbye to itself; what it has acknowledged is on disk."""
 
@@ -172,7 +174,14 @@ def _minio(server: StoreServer) -> tuple[list[str], dict[str, str]]:
 def _seaweed(server: StoreServer) -> tuple[list[str], dict[str, str]]:
     login = {"accessKey": server.access_key, "secretKey": server.secret_key}
     actions = ["Admin", "Read", "List", "Tagging", "Write"]
-    identities = {"identities": [{"name": "tests", "credentials": [login], "actions": actions}]}
+    limited = {"accessKey": f"{server.access_key}-limited", "secretKey": server.secret_key}
+    few = [f"{action}:{LIMITED_BUCKET}" for action in ("Read", "Write", "List")]
+    identities = {
+        "identities": [
+            {"name": "tests", "credentials": [login], "actions": actions},
+            {"name": "limited", "credentials": [limited], "actions": few},
+        ]
+    }
     config = server.directory / "s3.json"
     config.write_text(json.dumps(identities))
     data = server.directory / "data"
