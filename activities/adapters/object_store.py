@@ -8,7 +8,7 @@ import io
 import secrets
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, BinaryIO, Final
@@ -200,6 +200,9 @@ class ObjectStore:
             with self.address.told():
                 self.bucket.ready(client)
                 yield client
+        except FileNotFoundError:
+            self.breaker.succeeded()
+            raise
         except DepotError as error:
             self.breaker.failed()
             raise self._plainer(client, error) from error
@@ -226,8 +229,16 @@ class ObjectStore:
             raise
 
     def forget(self, client: Minio, key: str, version: str | None) -> None:
-        """Remove one version for good; without versions the newer object has replaced it."""
+        """Remove one version for good; without versions the newer object has replaced it.
+
+        A login that may not is no reason for anything to fail: the version ends by the bucket's rule.
+        """
         if version and version != "null":
+            self.discard(client, key, version)
+
+    def discard(self, client: Minio, key: str, version: str | None) -> None:
+        """Remove an object, where the login may."""
+        with suppress(S3Error):
             client.remove_object(self.address.bucket, key, version)
 
 

@@ -46,7 +46,7 @@ class Spool:
                 target.parent.mkdir(mode=0o700)
                 os.fsync(root)
             fd = os.open(temporary, _FLAGS, 0o600)
-        fcntl.flock(fd, fcntl.LOCK_EX)
+            fcntl.flock(fd, fcntl.LOCK_EX)
         return fd, temporary
 
     def publish(self, fd: int, temporary: Path, run_id: str, name: str) -> Path:
@@ -123,18 +123,26 @@ class Spool:
 
     def idle_seconds(self, run_id: str) -> float:
         """For how long nothing of a run was written."""
-        times = [path.stat().st_mtime for path in self.files(run_id)]
-        return time.time() - max(times, default=0.0)
+        return time.time() - max((found.st_mtime for found in self._stats(run_id)), default=0.0)
 
     def tidy(self, run_id: str) -> None:
-        """Remove a run's directory once it is empty."""
+        """Remove a run's directory once it is empty, but for what somebody who was killed had begun."""
+        directory = self.root / safe_name(run_id)
         with suppress(OSError), _alone(self.root):  # not empty, or gone
-            (self.root / safe_name(run_id)).rmdir()
+            for path in directory.glob(".*.tmp"):
+                if not self.grows(path):
+                    path.unlink()
+            directory.rmdir()
 
     def size(self) -> tuple[int, int]:
         """How many files wait here, and their bytes."""
-        files = [path for run_id in self.runs() for path in self.files(run_id)]
-        return len(files), sum(path.stat().st_size for path in files)
+        sizes = [found.st_size for run_id in self.runs() for found in self._stats(run_id)]
+        return len(sizes), sum(sizes)
+
+    def _stats(self, run_id: str) -> Iterator[os.stat_result]:
+        for path in self.files(run_id):
+            with suppress(FileNotFoundError):  # delivered in this very moment
+                yield path.stat()
 
 
 def _manifest_last(path: Path) -> tuple[bool, str]:

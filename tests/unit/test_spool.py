@@ -85,6 +85,18 @@ async def test_earlier_log_stays_until_the_first_bytes_of_the_next(store: Artifa
     await writer.close()
 
 
+def test_what_a_killed_worker_had_begun_is_tidied_away(tmp_path: Path) -> None:
+    """Its file has no name yet and nobody's lock; one that somebody is just writing stays."""
+    spool = Spool(tmp_path / "spool")
+    (tmp_path / "spool").mkdir()
+    fd, begun = spool.begin(RUN, "plan.json")
+    spool.tidy(RUN)
+    assert begun.exists()
+    os.close(fd)  # as a kill does
+    spool.tidy(RUN)
+    assert spool.runs() == ()
+
+
 def test_directory_may_go_while_somebody_begins(tmp_path: Path) -> None:
     """Tidying up an emptied directory never costs an artifact."""
     spool, stop = Spool(tmp_path / "spool"), threading.Event()
