@@ -59,7 +59,7 @@ build() {
     trap "rm -rf '$work'" EXIT
     say "building MinIO $VERSION from source with $("$go" env GOVERSION), once; this takes some minutes"
     if ! env GOTOOLCHAIN=local CGO_ENABLED=0 GOOS= GOARCH= GOBIN="$work" GOFLAGS=-buildvcs=false \
-        nice -n 15 "$go" install -trimpath -ldflags '-s -w' "github.com/minio/minio@$VERSION" >"$work/log" 2>&1; then
+        nice -n 15 "$go" install -ldflags '-s -w' "github.com/minio/minio@$VERSION" >"$work/log" 2>&1; then
         { printf 'go install failed: '; tail -n 1 "$work/log"; } >"$FAILED"
         tail -n 5 "$work/log" >&2
         not_possible "$(cat "$FAILED") (remove $FAILED to try again at once)"
