@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import hashlib
 import io
 from collections.abc import Callable
@@ -229,3 +230,38 @@ async def test_retention_is_in_the_record(store: ArtifactStore) -> None:
     """What the bucket's rule does is what the record says."""
     artifact = await store.put(RUN, "plan.json", b"{}")
     assert artifact.retain_until - artifact.created_at == timedelta(days=90)
+
+
+async def test_spool_that_takes_nothing_is_passed_by(store: ArtifactStore, tmp_path: Path) -> None:
+    """A full or read-only state directory: evidence goes straight to the store."""
+    (tmp_path / "spool").write_bytes(b"")  # nothing can be made below a file
+    artifact = await store.put(RUN, "plan.json", b"{}")
+    writer = store.open(RUN, "build.log")
+    writer.write(b"built\n")
+    log = await writer.close()
+    assert {artifact.state, log.state} == {ArtifactState.STORED}
+    assert (await store.read(artifact), await store.read(log)) == (b"{}", b"built\n")
+
+
+async def test_next_worker_goes_on_in_a_log_that_a_killed_one_was_showing(
+    store_server: StoreServer, bucket: str, tmp_path: Path
+) -> None:
+    """What was shown of the first attempt is replaced by the whole log, and nothing is left beside it."""
+    key, client = f"spec_workflows/{RUN}/build.log", store_server.client()
+    killed = evidence_store(address_of(store_server, bucket), tmp_path)
+    first = killed.open(RUN, "build.log")
+    first.write(b"the first attempt\n")
+    await until(lambda: client.stat_object(bucket, key).size == 18, "shown")
+    del first  # as a kill: never closed, its lock gone
+    gc.collect()
+    store = evidence_store(address_of(store_server, bucket), tmp_path)
+    earlier = await store.existing(RUN, "build.log")
+    assert earlier is not None
+    assert earlier.state is ArtifactState.SPOOLED
+    told = await store.read(earlier)
+    second = store.open(RUN, "build.log")
+    second.write(told + b"the second\n")
+    done = await second.close()
+    assert done.state is ArtifactState.STORED
+    assert client.get_object(bucket, key).read() == b"the first attempt\nthe second\n"
+    assert len(versions(store_server, bucket, key)) == 1
