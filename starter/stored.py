@@ -1,13 +1,13 @@
-"""Run reports as the state directory keeps them: what remains when Temporal does not answer."""
+"""Run reports as state directory and object store keep them: what remains when Temporal does not answer."""
 
 import hashlib
 import json
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
@@ -18,11 +18,16 @@ from workflows.models.artifact import (
     artifact_id,
     artifact_type,
 )
+from workflows.models.manifest import MANIFEST_NAME
 from workflows.models.record import RunRecord, RunReport
 
+if TYPE_CHECKING:
+    from starter.object_store import ObjectStore
+
 RUN_ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_REPORT: Final = "report.json"
-_MANIFEST: Final = "manifest.json"
+REPORT_NAME: Final = "report.json"
+LARGEST_REPORT: Final = 16 * 1024 * 1024
+"""Bytes; a record fits into one message of Temporal's (2 MiB), the events beside it are short."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +36,11 @@ class StoredReports:
 
     Attributes:
         state_dir: the state directory of this machine; it need not exist.
+        store: the object store, asked only by ``fetch``; None where none is configured.
     """
 
     state_dir: Path
+    store: "ObjectStore | None" = None
 
     @property
     def _root(self) -> Path:
@@ -45,14 +52,32 @@ class StoredReports:
         return self.state_dir / "spool"
 
     def find(self, run: str) -> RunRecord | None:
-        """The stored record of a run id or workflow id; None where there is none that can be read."""
+        """The record this machine keeps of a run id or workflow id; None where none can be read."""
         if RUN_ID.fullmatch(run):  # nothing else may become part of a path
             for place in (self._root, self._spool):
-                record = _read(place / run / _REPORT)
+                record = _read(place / run / REPORT_NAME)
                 if record is not None:
                     return record
         wanted = {run, f"mm:{run}"}
         return next((record for record in self._all() if record.workflow_id in wanted), None)
+
+    def fetch(self, run: str) -> RunRecord | None:
+        """The record of a run as this machine or, of a run id, the object store keeps it; it blocks.
+
+        Raises:
+            OrchestratorError: ``store_unreachable``, ``store_forbidden``.
+        """
+        found = self.find(run)
+        if found is not None or self.store is None or not RUN_ID.fullmatch(run):
+            return found
+        try:
+            report = _bounded(self.store.chunks(run, REPORT_NAME))
+            record = RunReport.model_validate_json(report).record
+        except (FileNotFoundError, ValueError):
+            return None
+        if record.run_id != run:  # not the report of this run, whatever its key says
+            return None
+        return self._with_own(record, self.store, report)
 
     def newest(self, limit: int) -> tuple[RunRecord, ...]:
         """The stored records, newest first."""
@@ -62,6 +87,21 @@ class StoredReports:
     def directory(self, run_id: str) -> Path | None:
         """Where this machine keeps a run's artifacts; None for what is no run id."""
         return self._root / run_id if RUN_ID.fullmatch(run_id) else None
+
+    def _with_own(self, record: RunRecord, store: "ObjectStore", report: bytes) -> RunRecord:
+        """Report and manifest as artifacts: the record inside the report cannot name these two (I6)."""
+        try:
+            own = {REPORT_NAME: report, MANIFEST_NAME: _bounded(store.chunks(record.run_id, MANIFEST_NAME))}
+        except FileNotFoundError:  # the bundle is not whole yet
+            own = {REPORT_NAME: report}
+        listed = store.listed(record.run_id)
+        prefix = f"s3://{store.bucket}/{ARTIFACT_NAMESPACE}/{record.run_id}"
+        made = [
+            _own(record, name, data, f"{prefix}/{name}", listed[name].modified or record.created_at)
+            for name, data in own.items()
+            if name in listed
+        ]
+        return _with(record, made)
 
     def _all(self) -> Iterator[RunRecord]:
         seen: set[str] = set()
@@ -74,46 +114,66 @@ class StoredReports:
 
 def _reports(place: Path) -> list[Path]:
     try:
-        return sorted(place.glob(f"*/{_REPORT}"))
+        return sorted(place.glob(f"*/{REPORT_NAME}"))
     except OSError:
         return []
+
+
+def _bounded(chunks: Iterator[bytes]) -> bytes:
+    """All of it, unless it is larger than any report. Raises ValueError then."""
+    data = bytearray()
+    for chunk in chunks:
+        data += chunk
+        if len(data) > LARGEST_REPORT:
+            raise ValueError("too large for a report")
+    return bytes(data)
 
 
 def _read(path: Path) -> RunRecord | None:
     try:
         record = RunReport.model_validate(json.loads(path.read_bytes())).record
-        own = _own_artifacts(path, record)
+        return _with(record, _own_artifacts(path, record))
     except (OSError, ValueError, ValidationError):
         return None  # no report, or one that another version wrote: as good as none
-    return record.model_copy(update={"artifacts": (*record.artifacts, *own)})
 
 
-def _own_artifacts(report: Path, record: RunRecord) -> tuple[RunArtifact, ...]:
+def _own_artifacts(report: Path, record: RunRecord) -> list[RunArtifact]:
     """The report and its manifest: the record inside the report cannot name these two (I6)."""
-    manifest = report.with_name(_MANIFEST)
-    if not record.artifacts or not manifest.is_file():
-        return ()
+    manifest = report.with_name(MANIFEST_NAME)
+    if not manifest.is_file():
+        return []
+    state = ArtifactState.STORED if report.parent.parent.name == ARTIFACT_NAMESPACE else ArtifactState.SPOOLED
+    return [
+        _own(
+            record,
+            path.name,
+            path.read_bytes(),
+            path.absolute().as_uri(),
+            datetime.fromtimestamp(path.stat().st_mtime, UTC),
+        ).model_copy(update={"state": state})
+        for path in (report, manifest)
+    ]
+
+
+def _own(record: RunRecord, name: str, data: bytes, uri: str, at: datetime) -> RunArtifact:
+    sample = record.artifacts[0] if record.artifacts else None
+    kept = sample.retain_until - sample.created_at if sample is not None else timedelta()
+    return RunArtifact(
+        id=artifact_id(record.run_id, name),
+        name=name,
+        type=artifact_type(name),
+        uri=uri,
+        sha256=hashlib.sha256(data).hexdigest(),
+        size_bytes=len(data),
+        content_type="application/json",
+        created_at=at,
+        retain_until=at + kept,
+    )
+
+
+def _with(record: RunRecord, own: list[RunArtifact]) -> RunRecord:
     known = {artifact.name for artifact in record.artifacts}
-    spooled = report.parent.parent.name != ARTIFACT_NAMESPACE
-    kept = record.artifacts[0].retain_until - record.artifacts[0].created_at
-    own = []
-    for path in (report, manifest):
-        if path.name in known:
-            continue
-        data = path.read_bytes()
-        at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-        own.append(
-            RunArtifact(
-                id=artifact_id(record.run_id, path.name),
-                name=path.name,
-                type=artifact_type(path.name),
-                uri=path.absolute().as_uri(),
-                sha256=hashlib.sha256(data).hexdigest(),
-                size_bytes=len(data),
-                content_type="application/json",
-                created_at=at,
-                retain_until=at + kept,
-                state=ArtifactState.SPOOLED if spooled else ArtifactState.STORED,
-            )
-        )
-    return tuple(own)
+    if not record.artifacts:  # nothing was stored in the time of that version
+        return record
+    added = tuple(artifact for artifact in own if artifact.name not in known)
+    return record.model_copy(update={"artifacts": (*record.artifacts, *added)})

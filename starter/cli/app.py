@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from starter.cli import decide, evidence, look, run
+from starter.cli import bundle, decide, evidence, logs, look, run
 from starter.cli.keys import add_keys
 from starter.cli.session import LocalStack, open_session
 
@@ -59,10 +59,11 @@ def build_app(local: LocalStack) -> typer.Typer:
     app.command("watch")(look.watch)
     app.command("plan")(look.plan)
     app.command("diff")(evidence.diff)
-    app.command("logs")(evidence.logs)
+    app.command("logs")(logs.logs)
     app.command("approve")(decide.approve)
     app.command("reject")(decide.reject)
     app.command("cancel")(decide.cancel)
     app.command("artifacts")(evidence.artifacts)
+    app.command("verify-bundle")(bundle.verify_bundle)
     add_keys(app)
     return app

@@ -27,7 +27,7 @@ VIEWS: dict[str, Callable[[RunRecord], RenderableType]] = {
     "progress": lambda record: progress(record, samples.NOW),
     "plan": lambda record: plan_view(record.plan) if record.plan else "",
     "list": lambda record: RunTable((record, samples.SUCCEEDED)),
-    "artifacts": lambda record: ArtifactTable(record.artifacts),
+    "artifacts": lambda record: ArtifactTable(record.artifacts, record.steps),
     "changes": lambda record: "\n".join(changes(None, record)),
 }
 CASES = [
