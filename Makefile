@@ -13,7 +13,7 @@ CHAOS_ARGS ?=
 REPAIR_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test chaos bench-repair lint format dev demo knowledge-debian knowledge-python lock clean clean-images
+.PHONY: help setup minio-build test chaos bench-repair lint format dev demo knowledge-debian knowledge-python lock clean clean-images
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -31,7 +31,11 @@ format: setup ## let ruff rewrite what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-test: lint ## lint, then every test, on the real engine and the real Temporal server
+# Begins first and runs niced beside lint and the first tests; those of MinIO wait for it.
+minio-build:
+	@nohup deploy/host/minio.sh >/dev/null 2>&1 </dev/null &
+
+test: minio-build lint ## lint, then every test, on the real engine and the real Temporal server
 	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
 
 chaos: setup ## N random faults at random instants, on a Docker daemon of its own; adds up over calls
