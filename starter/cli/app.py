@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from starter.cli import bundle, decide, evidence, logs, look, run
+from starter.cli import bundle, decide, evidence, logs, look, retry, run
 from starter.cli.keys import add_keys
 from starter.cli.session import LocalStack, open_session
 
@@ -63,6 +63,7 @@ def build_app(local: LocalStack) -> typer.Typer:
     app.command("approve")(decide.approve)
     app.command("reject")(decide.reject)
     app.command("cancel")(decide.cancel)
+    app.command("retry")(retry.retry)
     app.command("artifacts")(evidence.artifacts)
     app.command("verify-bundle")(bundle.verify_bundle)
     add_keys(app)
