@@ -27,6 +27,8 @@ from starter.object_store import ObjectStore
 from starter.reading import NO_WORKER_NOW, WORKFLOW_TYPE, Located, RunReader
 from starter.repeating import repeat
 from starter.starting import start_attributes, start_memo, without_secrets
+from starter.statistics.compute import Gathered, Period
+from starter.statistics.gathering import gather
 from starter.stored import RUN_ID, StoredReports
 from starter.waiting import Patience
 from workflows.errors import OrchestratorError
@@ -285,6 +287,14 @@ class OrchestratorClient:
                 ``invalid_request``, ``temporal_unavailable``.
         """
         return await self.start(await repeat(self._reader, await self.get(run), requested_by))
+
+    async def gather(self, period: Period) -> Gathered:
+        """What Temporal and the stored reports tell about a period, for ``statistics_of`` (SC-001 to SC-004).
+
+        Raises:
+            OrchestratorError: ``temporal_unavailable`` where no report could be read either.
+        """
+        return await gather(self._client, self._reports, period)
 
     async def _locate(self, run: Run) -> Located:
         if isinstance(run, RunHandle):

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from starter.cli import bundle, decide, evidence, logs, look, retry, run
+from starter.cli import bundle, decide, evidence, logs, look, retry, run, stats
 from starter.cli.keys import add_keys
 from starter.cli.session import LocalStack, open_session
 
@@ -66,5 +66,7 @@ def build_app(local: LocalStack) -> typer.Typer:
     app.command("retry")(retry.retry)
     app.command("artifacts")(evidence.artifacts)
     app.command("verify-bundle")(bundle.verify_bundle)
+    app.command("stats")(stats.stats)
+    app.command("report-manual")(stats.report_manual)
     add_keys(app)
     return app

@@ -246,8 +246,8 @@ def evidence_lines(record: RunRecord, room: Room) -> list[str]:
             lines.append(f"{words}: {one_line(', '.join(names), room.words)}")
     lacking = missing_types(record, artifacts) if record.status.terminal else ()
     if lacking:
-        names = ", ".join("the diff" if kind == "patch" else f"the {kind} log" for kind in lacking)
-        lines.append(f"Not complete: {names} is not there.")
+        gaps = ", ".join("the diff" if kind == "patch" else f"the {kind} log" for kind in lacking)
+        lines.append(f"Not complete: {gaps} is not there.")
     elif record.status.terminal and len(stored) == len(artifacts):
         lines.append(f"Complete. Take it along: mm-orchestrator artifacts {record.run_id} --download DIR")
     return lines
