@@ -161,7 +161,7 @@ class Preflight:
         refuse_unfit(service, kind, snapshot)
         if kind is not IntentKind.RESTART:
             await asyncio.to_thread(check_directories, target, self.journals.state)
-        stored = await asyncio.to_thread(store_warnings, self.artifacts)
+        stored = await store_warnings(self.artifacts)
         return (*cautions(service, target), *stored)
 
 

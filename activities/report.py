@@ -23,7 +23,7 @@ from activities.holding import keep_the_last
 from workflows import ports
 from workflows.errors import OrchestratorError
 from workflows.lifecycle import Ledger, evidence_warnings
-from workflows.models.artifact import RunArtifact
+from workflows.models.artifact import ArtifactState, RunArtifact
 from workflows.models.plan import GeneratedBy
 from workflows.models.record import RunEvent, RunRecord, RunReport
 from workflows.models.status import RunStatus
@@ -96,10 +96,12 @@ class Report:
 
     async def _found(self, record: RunRecord) -> tuple[RunArtifact, ...]:
         """Evidence the record does not have: delivered only now, or of a step that was interrupted (I6)."""
-        delivered = {artifact.name: artifact for artifact in await self.artifacts.deliver(record.run_id)}
-        known = {artifact.name for artifact in record.artifacts}
-        for name in await asyncio.to_thread(self.artifacts.names, record.run_id):
-            if name not in known | delivered.keys() | _OWN:
+        brought = await self.artifacts.deliver(record.run_id)
+        delivered = {artifact.name: artifact for artifact in brought if artifact.name not in _OWN}
+        # a large one may have arrived after its step had stopped waiting for it
+        settled = {a.name for a in record.artifacts if a.state is ArtifactState.STORED}
+        for name in await self.artifacts.names(record.run_id):
+            if name not in settled | delivered.keys() | _OWN:
                 left = await self.artifacts.existing(record.run_id, name)
                 delivered |= {name: left} if left is not None else {}
         return tuple(delivered.values())

@@ -9,6 +9,7 @@ from typing import TypedDict
 
 from activities.adapters.artifact_store import ArtifactStore
 from activities.adapters.compose_runner import ComposeRunner
+from activities.adapters.delivering import Delivering
 from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.git_diff import GitDiff
 from activities.adapters.holds import HoldStore
@@ -32,6 +33,7 @@ from activities.check_token import CheckToken
 from activities.checks.implicit_project import implicit_names
 from activities.consulting.asking import Asker
 from activities.consulting.consultant import Consultant
+from activities.deliver import Deliver
 from activities.hold import AwaitRelease, LookAround
 from activities.lane import EnterLane, LeaveLane
 from activities.locate import Locate
@@ -47,6 +49,7 @@ from activities.second_opinion import SecondOpinion
 from activities.settle import Recovery, Settle
 from activities.verify import Verify
 from activities.watch import LookUp, ReadRecord, WatchRun
+from worker.evidence import artifact_store
 from worker.settings import WorkerSettings, queue_word
 from worker.workers import Activity, Wiring
 from workflows import ports
@@ -123,7 +126,7 @@ async def build_adapters(
         prober=HttpProber(),
         journals=JournalStore(state, deployment_lock_dir=settings.deployment_lock_dir),
         holds=HoldStore(state),
-        artifacts=ArtifactStore.in_state_dir(state),
+        artifacts=artifact_store(settings, state),
         masking=Masking(engine, compose_runner),
         resources=ProjectResources(engine.client),
         git=GitDiff(environment),
@@ -172,6 +175,7 @@ def wire(adapters: Adapters, settings: WorkerSettings, host: str) -> Wiring:
         of_temporal=lambda client: bind_temporal(TemporalRuns(client, settings.task_queue)),
         unsettled=adapters.journals.unsettled,
         leftovers=adapters.throwaway.sweep,
+        deliverable=Delivering(adapters.artifacts).anything,
     )
 
 
@@ -187,6 +191,7 @@ def bind(on: Adapters, host: str, task_queue: str) -> dict[str, Activity]:
         ports.REPORT.name: report_step(on).report,
         ports.LOOK_AROUND.name: LookAround(holds=on.holds, journals=on.journals).look_around,
         ports.AWAIT_RELEASE.name: AwaitRelease(holds=on.holds).await_release,
+        ports.DELIVER.name: Deliver(Delivering(on.artifacts)).deliver,
         ports.SETTLE.name: Settle(recovery=recovery_of(on)).settle,
     }
 

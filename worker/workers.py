@@ -16,6 +16,7 @@ from worker.sandbox import sandbox
 from worker.settings import WorkerSettings
 from worker.sweep import Sweep, sweeping
 from worker.telemetry import Mask
+from workflows.artifact_delivery import ArtifactDelivery
 from workflows.orchestrator_run import OrchestratorRun
 from workflows.ports import PORTS
 from workflows.project_lane import ProjectLane
@@ -32,7 +33,7 @@ _CONCURRENT_STEPS: Final = 100
 # Each changing run is watched by its lane and by its guard.
 _CONCURRENT_WATCHES: Final = 500
 _ANYWHERE: Final = {port.name for port in PORTS if not port.on_host}
-WORKFLOWS: Final = (OrchestratorRun, ProjectLane, RunGuard)
+WORKFLOWS: Final = (OrchestratorRun, ProjectLane, RunGuard, ArtifactDelivery)
 
 
 async def _nothing() -> int:
@@ -51,6 +52,7 @@ class Wiring:
         of_temporal: the ports that need a client, once there is one.
         unsettled: journals of this host that await their end, for the sweep; empty where none can be.
         leftovers: removes throwaway containers that nobody waits for any more, for the sweep.
+        deliverable: whether the spool holds evidence that is ready to be delivered, for the sweep.
     """
 
     host: str
@@ -60,6 +62,7 @@ class Wiring:
     of_temporal: Callable[[Client], Mapping[str, Activity]] = lambda _client: {}
     unsettled: Callable[[], tuple[Journal, ...]] = lambda: ()
     leftovers: Callable[[], Awaitable[int]] = _nothing
+    deliverable: Callable[[], bool] = lambda: False
 
 
 def build_workers(client: Client, settings: WorkerSettings, wiring: Wiring) -> tuple[Worker, Worker]:
@@ -103,6 +106,7 @@ async def running_workers(client: Client, settings: WorkerSettings, wiring: Wiri
         for worker in build_workers(client, settings, wiring):
             await stack.enter_async_context(worker)
         runs = TemporalRuns(client, settings.task_queue)
-        sweep = Sweep(runs, settings.host_queue(wiring.host), wiring.unsettled, wiring.leftovers)
+        queue = settings.host_queue(wiring.host)
+        sweep = Sweep(runs, queue, wiring.unsettled, wiring.leftovers, wiring.deliverable)
         await stack.enter_async_context(sweeping(sweep))
         yield

@@ -74,6 +74,8 @@ ROWS: dict[str, ActivityRow] = {
     ports.REPORT.name: ActivityRow(
         120 * _SECONDS, attempts=0, schedule_to_close=600 * _SECONDS, again=_FULL_DISK
     ),
+    # As long as it takes: a worker that is away comes back, and what is delivered twice is there once.
+    ports.DELIVER.name: ActivityRow(1800 * _SECONDS, attempts=0, heartbeat=_LOST_WORKER),
     # Temporal itself is asked; where it does not answer, this workflow does not run either.
     ports.ENTER_LANE.name: ActivityRow(30 * _SECONDS, attempts=0),
     ports.LEAVE_LANE.name: ActivityRow(30 * _SECONDS, attempts=5),

@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 from workflows.models.approval import Approval
 from workflows.models.artifact import RunArtifact
 from workflows.models.base import Model
+from workflows.models.delivery import DeliverInput, DeliverResult
 from workflows.models.failure import Failure
 from workflows.models.finding import Finding
 from workflows.models.guarding import (
@@ -319,9 +320,11 @@ AWAIT_RELEASE = Port("await_release", StepName.PREFLIGHT, AwaitReleaseInput, Awa
 WATCH_RUN = Port("watch_run", StepName.ROLLBACK, GuardedRun, WatchRunResult, on_host=False)
 READ_RECORD = Port("read_record", StepName.ROLLBACK, GuardedRun, ReadRecordResult, on_host=False)
 SETTLE = Port("settle", StepName.ROLLBACK, SettleInput, SettleResult)
+DELIVER = Port("deliver", StepName.REPORT, DeliverInput, DeliverResult)
 
 PORTS: tuple[Port, ...] = (  # type: ignore[type-arg]
     LOCATE, PREFLIGHT, ANALYZE, PLAN, CHECK_TOKEN, REVALIDATE, RECORD_APPROVALS,
     PATCH, BUILD, RESTART, VERIFY, ROLLBACK, REPORT,
     ENTER_LANE, LEAVE_LANE, LOOK_UP, LOOK_AROUND, AWAIT_RELEASE, WATCH_RUN, READ_RECORD, SETTLE,
+    DELIVER,
 )  # fmt: skip

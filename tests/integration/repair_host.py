@@ -145,7 +145,8 @@ class RepairHost:
 
     def growing(self, name: str) -> Path | None:
         """The file of an artifact, also while it is still being written."""
-        return self.artifacts.locate(self.run_id, name)
+        path = self.artifacts.waiting.path(self.run_id, name)
+        return path if path.exists() else None
 
     async def containers(self) -> tuple[ContainerState, ...]:
         """The target's containers now."""

@@ -99,7 +99,7 @@ async def test_a_complete_rollback_is_settled_an_incomplete_one_stays_open(rig: 
 
 async def test_spooled_evidence_is_delivered_and_missing_evidence_is_named(rig: Rig) -> None:
     """The store was down during the run and is back for the report (SPEC edge case, I6)."""
-    store = rig.artifacts.root
+    store = rig.artifacts.depot.root
     store.rmdir()
     store.write_bytes(b"")
     done = await rig.patch(rig.plan({REQUIREMENTS: AFTER}))

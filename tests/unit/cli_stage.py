@@ -20,6 +20,7 @@ from temporalio.testing import WorkflowEnvironment
 from typer.testing import CliRunner, Result
 
 from activities.adapters.artifact_store import ArtifactStore
+from activities.adapters.directory_depot import DirectoryDepot
 from starter.cli.app import build_app
 from starter.cli.exit_codes import ExitCode
 from starter.client import OrchestratorClient
@@ -42,7 +43,7 @@ class EvidenceHost(ScriptedHost):
 
     def __init__(self, state: Path, *, gate: ApprovalGate | None = None) -> None:
         super().__init__(gate=gate)
-        self.store = ArtifactStore(root=state / "artifacts", spool=state / "spool")
+        self.store = ArtifactStore(state / "spool", DirectoryDepot(state / "artifacts"))
         self.diff_lines = 1
 
     async def _plan(self, job: ports.PlanInput) -> ports.PlanResult:

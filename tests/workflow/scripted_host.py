@@ -14,6 +14,7 @@ from temporalio import activity
 from workflows import ports
 from workflows.errors import OrchestratorError
 from workflows.models.artifact import RunArtifact
+from workflows.models.delivery import DeliverInput, DeliverResult
 from workflows.models.failure import Failure
 from workflows.models.finding import Finding, FindingKind
 from workflows.models.guarding import (
@@ -253,3 +254,6 @@ class ScriptedHost:
 
     def _settle(self, job: SettleInput) -> SettleResult:
         return SettleResult(settled=True, state="as before")
+
+    def _deliver(self, job: DeliverInput) -> DeliverResult:
+        return DeliverResult()
