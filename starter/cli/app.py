@@ -52,6 +52,12 @@ def build_app(local: LocalStack) -> typer.Typer:
         """Repair one broken service of a Docker Compose stack, prove it, or put everything back."""
         context.obj = open_session(local)
 
+    _add_commands(app)
+    return app
+
+
+def _add_commands(app: typer.Typer) -> None:
+    """In the order in which the help lists them."""
     app.command("run")(run.run)
     app.command("list")(look.list_runs)
     app.command("show")(look.show)
@@ -69,4 +75,3 @@ def build_app(local: LocalStack) -> typer.Typer:
     app.command("stats")(stats.stats)
     app.command("report-manual")(stats.report_manual)
     add_keys(app)
-    return app

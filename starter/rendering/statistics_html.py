@@ -28,6 +28,7 @@ fill:none;stroke-width:2}.mark{stroke:var(--ink);stroke-width:2;fill:none}
 .succeeded,.repairs{fill:var(--good)}.rolled_back{fill:var(--warn)}.failed,.hand{fill:var(--bad)}
 .typed,.planned{fill:var(--info)}.rejected,.cancelled{fill:var(--rest)}
 """
+_POLICY: Final = "default-src 'none'; style-src 'unsafe-inline'"
 _STATUSES: Final = ("succeeded", "planned", "rolled_back", "rejected", "cancelled", "failed")
 _LIMIT_NOTE: Final = "The dashed line is SC-001's limit of 20 minutes."
 _DAYS_NOTE: Final = "From the bottom up: succeeded, planned, rolled back, rejected, cancelled, failed."
@@ -56,7 +57,7 @@ def statistics_page(numbers: Statistics) -> str:
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width,initial-scale=1">'
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">"
+        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">'
         f"<title>Repair runs {period}</title><style>{_STYLE}</style></head><body>{body}</body></html>\n"
     )
 

@@ -78,18 +78,12 @@ def statistics_of(
     first, last = f"{period.since:%Y-%m}", f"{period.until - timedelta(microseconds=1):%Y-%m}"
     within = {month: count for month, count in reported.items() if first <= month <= last}
     months = months_of(mine, within, baseline, period.until)
-    others = sum(gathered.open.values()) + sum(gathered.without_record.values())
     return Statistics(
         made_at=now,
         since=period.since,
         until=period.until,
         project=period.project,
-        runs=RunCounts(
-            total=len(runs) + others,
-            by_status=dict(Counter(str(run.status) for run in runs).most_common()),
-            open=dict(gathered.open),
-            without_record=dict(gathered.without_record),
-        ),
+        runs=_counts(runs, gathered),
         criteria=(sc_001(runs), sc_002(runs), sc_003(runs), sc_004(months)),
         months=months,
         approvals=approvals_of(runs),
@@ -101,4 +95,14 @@ def statistics_of(
         days=days_of(runs),
         repair_bins=bins_of(runs),
         notes=gathered.notes,
+    )
+
+
+def _counts(runs: Sequence[RunFacts], gathered: Gathered) -> RunCounts:
+    others = sum(gathered.open.values()) + sum(gathered.without_record.values())
+    return RunCounts(
+        total=len(runs) + others,
+        by_status=dict(Counter(str(run.status) for run in runs).most_common()),
+        open=dict(gathered.open),
+        without_record=dict(gathered.without_record),
     )
