@@ -265,7 +265,7 @@ class OrchestratorClient:
 
         Raises:
             OrchestratorError: ``bundle_refused``, ``unknown_run``, ``run_not_ended``,
-                ``store_unreachable``, ``store_forbidden``; not ``temporal_unavailable`` for a folder.
+                ``store_unreachable``, ``store_credentials``; not ``temporal_unavailable`` for a folder.
         """
         place: Place = Folder(where) if isinstance(where, Path) else await self._places(where)
         read = await asyncio.to_thread(manifest_of, place)

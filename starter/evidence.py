@@ -57,7 +57,7 @@ class EvidenceFiles:
         Raises:
             OrchestratorError: ``artifact_elsewhere`` (in a store that is not configured here),
                 ``artifact_unreadable``, ``artifact_corrupt`` (the bytes are not those that were recorded),
-                ``store_unreachable``, ``store_forbidden``, ``write_failed`` (no room for a temporary copy).
+                ``store_unreachable``, ``store_credentials``, ``write_failed`` (no room for a temporary copy).
         """
         copy = tempfile.TemporaryFile()  # noqa: SIM115 - handed to the caller, or closed below
         try:
@@ -133,7 +133,14 @@ class EvidenceFiles:
 
     def _nowhere(self, artifact: RunArtifact, problems: list[OrchestratorError]) -> OrchestratorError:
         """Of all that went wrong, what helps most: changed bytes, then what the store says."""
-        for code in ("artifact_corrupt", "write_failed", "store_forbidden", "store_unreachable"):
+        for code in (
+            "artifact_corrupt",
+            "write_failed",
+            "store_credentials",
+            "store_bucket",
+            "store_refused",
+            "store_unreachable",
+        ):
             for problem in problems:
                 if problem.code == code:
                     return problem

@@ -46,7 +46,7 @@ class LogReader:
         """The step's logs, finished ones first.
 
         Raises:
-            OrchestratorError: ``store_unreachable``, ``store_forbidden`` where nothing else is known.
+            OrchestratorError: ``store_unreachable``, ``store_credentials`` where nothing else is known.
         """
         named = {name for entry in record.steps if entry.name is step for name in entry.artifacts}
         finished = [a for a in record.artifacts if a.name in named and a.name.endswith(".log")]

@@ -33,16 +33,17 @@ _KNOWN_REASONS: Final = (
     "Name or service not known",
     "certificate verify failed",
 )
-_FORBIDDEN: Final = frozenset(
-    {
-        "AccessDenied",
-        "AuthorizationHeaderMalformed",
-        "ExpiredToken",
-        "InvalidAccessKeyId",
-        "RequestTimeTooSkewed",
-        "SignatureDoesNotMatch",
-    }
-)
+_CODES: Final = {
+    "AccessDenied": "store_credentials",
+    "AuthorizationHeaderMalformed": "store_credentials",
+    "ExpiredToken": "store_credentials",
+    "InvalidAccessKeyId": "store_credentials",
+    "InvalidToken": "store_credentials",
+    "SignatureDoesNotMatch": "store_credentials",
+    "RequestTimeTooSkewed": "store_clock_skew",
+    "NoSuchBucket": "store_bucket",
+    "InvalidBucketName": "store_bucket",
+}
 
 
 @dataclass(frozen=True)
@@ -68,18 +69,20 @@ class ObjectStore:
         client: the library's client; it connects at the first call.
         endpoint: the server as messages name it.
         bucket: where the evidence is.
+        signer: signs links for the address under which browsers reach the server; it asks nobody.
     """
 
     client: Minio
     endpoint: str
     bucket: str
+    signer: Minio
 
     def chunks(self, run_id: str, name: str, offset: int = 0) -> Iterator[bytes]:
         """The object's bytes from ``offset`` on, at most 1 MiB at a time.
 
         Raises:
             FileNotFoundError: the store has no such object, or nothing at that offset.
-            OrchestratorError: ``store_unreachable``, ``store_forbidden``.
+            OrchestratorError: ``store_unreachable``, ``store_credentials``, ``store_bucket``.
         """
         with self._errors(key_of(run_id, name)):
             response = self.client.get_object(self.bucket, key_of(run_id, name), offset=offset)
@@ -101,7 +104,7 @@ class ObjectStore:
     def link(self, run_id: str, name: str, valid_for: timedelta) -> str:
         """An address that opens without a login until ``valid_for`` is over (at most 7 days)."""
         with self._errors(key_of(run_id, name)):
-            return self.client.presigned_get_object(
+            return self.signer.presigned_get_object(
                 self.bucket, key_of(run_id, name), expires=min(valid_for, LONGEST_LINK)
             )
 
@@ -130,15 +133,11 @@ class ObjectStore:
             raise self._unreachable(_first_words(error)) from None
 
     def _refused(self, error: S3Error) -> OrchestratorError:
-        detail = f"{error.code}: {error.message}"
-        if error.code == "NoSuchBucket":
-            detail = f"it has no bucket {self.bucket}"
-        if error.code in _FORBIDDEN or error.code == "NoSuchBucket":
-            return OrchestratorError("store_forbidden", endpoint=self.endpoint, detail=detail)
-        return self._unreachable(detail)
+        code = _CODES.get(error.code or "", "store_refused")
+        return OrchestratorError(code, place=self.endpoint, bucket=self.bucket, detail=error.code or "error")
 
     def _unreachable(self, detail: str) -> OrchestratorError:
-        return OrchestratorError("store_unreachable", endpoint=self.endpoint, detail=detail)
+        return OrchestratorError("store_unreachable", place=self.endpoint, detail=detail)
 
 
 def object_store(settings: StarterSettings) -> ObjectStore | None:
@@ -150,8 +149,18 @@ def object_store(settings: StarterSettings) -> ObjectStore | None:
     if settings.s3_endpoint is None:
         return None
     host, secure = _endpoint(settings.s3_endpoint, settings.s3_use_ssl)
+    public = _endpoint(settings.artifact_public_endpoint or settings.s3_endpoint, secure)
+    return ObjectStore(
+        client=_client(settings, host, secure=secure),
+        endpoint=host,
+        bucket=settings.s3_bucket,
+        signer=_client(settings, public[0], secure=public[1]),
+    )
+
+
+def _client(settings: StarterSettings, host: str, *, secure: bool) -> Minio:
     try:
-        client = Minio(
+        return Minio(
             host,
             access_key=settings.s3_access_key or None,
             secret_key=settings.s3_secret_key.get_secret_value() or None,
@@ -161,7 +170,6 @@ def object_store(settings: StarterSettings) -> ObjectStore | None:
         )
     except ValueError as error:
         raise _no_address(str(error)) from None
-    return ObjectStore(client=client, endpoint=host, bucket=settings.s3_bucket)
 
 
 def _endpoint(text: str, use_ssl: bool) -> tuple[str, bool]:

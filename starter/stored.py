@@ -65,7 +65,7 @@ class StoredReports:
         """The record of a run as this machine or, of a run id, the object store keeps it; it blocks.
 
         Raises:
-            OrchestratorError: ``store_unreachable``, ``store_forbidden``.
+            OrchestratorError: ``store_unreachable``, ``store_credentials``.
         """
         found = self.find(run)
         if found is not None or self.store is None or not RUN_ID.fullmatch(run):

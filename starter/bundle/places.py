@@ -28,7 +28,7 @@ class Place(Protocol):
         """Name -> bytes; None for what is no regular file (a link, a directory, a pipe).
 
         Raises:
-            OrchestratorError: ``bundle_refused``, ``store_unreachable``, ``store_forbidden``.
+            OrchestratorError: ``bundle_refused``, ``store_unreachable``, ``store_credentials``.
         """
         ...
 

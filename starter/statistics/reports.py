@@ -57,7 +57,7 @@ class ReportSource:
         """The facts of every run of the period that has ended and left a report; it blocks.
 
         Raises:
-            OrchestratorError: ``store_unreachable``, ``store_forbidden``.
+            OrchestratorError: ``store_unreachable``, ``store_credentials``.
         """
         self._list_the_store()
         seen: set[str] = set()
