@@ -25,7 +25,7 @@ from starter.connection import open_client, temporal_errors
 from starter.deciding import send_decision
 from starter.object_store import ObjectStore
 from starter.reading import NO_WORKER_NOW, WORKFLOW_TYPE, Located, RunReader
-from starter.repeating import repeat
+from starter.repeating import check_ended, repeat
 from starter.starting import start_attributes, start_memo, without_secrets
 from starter.statistics.compute import Gathered, Period
 from starter.statistics.gathering import gather
@@ -268,7 +268,12 @@ class OrchestratorClient:
                 ``store_unreachable``, ``store_credentials``; not ``temporal_unavailable`` for a folder.
         """
         place: Place = Folder(where) if isinstance(where, Path) else await self._places(where)
-        read = await asyncio.to_thread(manifest_of, place)
+        try:
+            read = await asyncio.to_thread(manifest_of, place)
+        except OrchestratorError:
+            if not isinstance(where, Path):
+                check_ended(await self.get(where))  # a run that goes on has no manifest yet
+            raise
         anchor = await find_anchor(self._reader, read)
         return await asyncio.to_thread(check_bundle, place, read, anchor)
 

@@ -37,14 +37,19 @@ async def what_was_asked(reader: RunReader, record: RunRecord) -> dict[str, obje
     }
 
 
+def check_ended(record: RunRecord) -> None:
+    """Raises OrchestratorError ``run_not_ended`` of a run that goes on."""
+    if not record.status.terminal:
+        raise OrchestratorError("run_not_ended", run=record.run_id, status=record.status)
+
+
 def check_repeatable(record: RunRecord) -> None:
     """Only what has ended otherwise than hoped can be asked for again.
 
     Raises:
         OrchestratorError: ``run_not_ended``, ``nothing_to_retry``.
     """
-    if not record.status.terminal:
-        raise OrchestratorError("run_not_ended", run=record.run_id, status=record.status)
+    check_ended(record)
     if record.status is RunStatus.SUCCEEDED:
         raise OrchestratorError("nothing_to_retry", run=record.run_id)
 

@@ -40,14 +40,14 @@ def logs(
 
     async def work() -> int:
         async with session.client() as client:
-            printing = _Printing(session, LogReader(session.files))
+            printing = Printing(session, LogReader(session.files))
             return await _print(client, printing, run, step, follow=follow)
 
     session.execute(work)
 
 
 async def _print(
-    client: "OrchestratorClient", printing: "_Printing", run: str, step: StepName, *, follow: bool
+    client: "OrchestratorClient", printing: "Printing", run: str, step: StepName, *, follow: bool
 ) -> int:
     while True:
         record = await client.get(run)
@@ -78,7 +78,7 @@ class _Shown:
 
 
 @dataclass
-class _Printing:
+class Printing:
     """Prints what is new of every log."""
 
     session: Session
@@ -89,6 +89,7 @@ class _Printing:
     _last: str = ""
 
     def show(self, log: StepLog, record: RunRecord) -> None:
+        """Print what the log has more than at the last look; it blocks."""
         shown = self.seen.setdefault(log.name, _Shown())
         if log.artifact is None and log.size_bytes < shown.offset:  # the step is tried again
             self._write(f"==> {one_line(log.name)} begins anew <==\n")
