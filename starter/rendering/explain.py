@@ -44,6 +44,7 @@ class Room:
     words: int
 
 
+_ONE_LINE: Final = 96
 _ROOMS: Final = (Room(5, 400), Room(3, 260), Room(2, 160), Room(1, 90))
 
 
@@ -73,12 +74,17 @@ def _sections(record: RunRecord, room: Room) -> list[RenderableType]:
         title.append(f" ({one_line(record.code)})")
     return [
         title,
-        *_section("What happened", what_happened(record, room)),
-        *_section("What state is left", state_left(record, room)),
-        *_section("What to type", what_to_type(record), breakable=False),
-        *_section("What is not undone", not_undone(record, room)),
-        *_section("Where the evidence is", evidence_lines(record, room)),
+        *_section("What happened", _clipped(what_happened(record, room), room)),
+        *_section("What state is left", _clipped(state_left(record, room), room)),
+        *_section("What to type", what_to_type(record, room), breakable=False),
+        *_section("What is not undone", _clipped(not_undone(record, room), room)),
+        *_section("Where the evidence is", _clipped(evidence_lines(record, room), room)),
     ]
+
+
+def _clipped(lines: list[str], room: Room) -> list[str]:
+    """Where there is least room everything gets one line of a screen of 100 columns."""
+    return [one_line(line, _ONE_LINE) for line in lines] if room is _ROOMS[-1] else lines
 
 
 def _section(name: str, lines: list[str], *, breakable: bool = True) -> list[RenderableType]:
@@ -181,8 +187,8 @@ def _under_way(record: RunRecord, room: Room) -> str:
     return f"It is under way ({doing}); {written}."
 
 
-def what_to_type(record: RunRecord) -> list[str]:
-    """Commands that make sense now, the likeliest first."""
+def what_to_type(record: RunRecord, room: Room) -> list[str]:
+    """Commands that make sense now, the likeliest first; a command is whole or not there at all."""
     run = shlex.quote(one_line(record.run_id))
     if record.status is RunStatus.AWAITING_APPROVAL:
         return [
@@ -192,28 +198,25 @@ def what_to_type(record: RunRecord) -> list[str]:
         ]
     if not record.status.terminal:
         return [f"mm-orchestrator watch {run}", f"mm-orchestrator cancel {run}"]
-    return _after_the_end(record, run)
+    return _after_the_end(record, run, room)
 
 
-def _after_the_end(record: RunRecord, run: str) -> list[str]:
+def _after_the_end(record: RunRecord, run: str, room: Room) -> list[str]:
     failure = record.failure
     lines = []
     if failure is not None and failure.remedy:
-        lines.append(one_line(failure.remedy))
+        lines.append(one_line(failure.remedy, room.words))
     if failure is not None and _has_logs(record, failure.step):
         lines.append(f"mm-orchestrator logs {run} {failure.step}")
     if record.status is RunStatus.PLANNED:
-        words = [record.service] if record.service else []
-        lines += [
-            f"mm-orchestrator diff {run}",
-            _command("mm-orchestrator", "run", *words, record.instruction),
-        ]
+        again = _command("mm-orchestrator", "run", *filter(None, [record.service]), record.instruction)
+        short = len(again) <= room.words
+        lines += [f"mm-orchestrator diff {run}", again if short else "the same again, without --plan-only"]
     elif record.status is RunStatus.SUCCEEDED and record.files_touched:
-        paths = [file.path for file in record.files_touched]
-        lines += [
-            f"mm-orchestrator diff {run}",
-            f"{_command('git', 'add', '--', *paths)}  # and commit, so that the next deploy keeps the repair",
-        ]
+        adding = _command("git", "add", "--", *(file.path for file in record.files_touched))
+        short = len(adding) <= room.words
+        kept = f"{adding if short else 'git status'}  # and commit, so that the next deploy keeps the repair"
+        lines += [f"mm-orchestrator diff {run}", kept]
     if record.status in _RETRIED and record.code not in _FIRST_SETTLED:
         lines.append(f"mm-orchestrator retry {run}")
     return [*dict.fromkeys(lines), f"mm-orchestrator show {run}"]
