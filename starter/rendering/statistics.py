@@ -69,8 +69,8 @@ def _criteria(criteria: Sequence[Criterion]) -> RenderableType:
     table = _grid()
     for one in criteria:
         style = {True: "green", False: "bold red", None: "dim"}[one.met]
-        table.add_row(Text(f"{one.id} {_WORDS[one.id]}"), Text(measured(one), style=style))
-        if one.spread is not None:
+        table.add_row(Text(one.id), Text.assemble(f"{_WORDS[one.id]}: ", (measured(one), style)))
+        if one.spread is not None and one.spread.n:
             table.add_row(Text(), Text(percentiles(one.spread)))
         table.add_row(Text(), Text(f"target {one.target}; {one.rule}", style="dim"))
     return table
@@ -131,18 +131,29 @@ def _rates(numbers: Statistics) -> RenderableType:
 
 
 def _causes(numbers: Statistics) -> list[RenderableType]:
-    lines: list[RenderableType] = [
-        said(f"{cause.count:>5}  {cause.kind}  ({cause.rule})") for cause in numbers.causes[:_NAMED]
-    ]
-    codes = list(numbers.failures.items())[:_NAMED]
-    return [*lines, *(said(f"{count:>5}  ended with {code}") for code, count in codes)]
+    rows = [(cause.count, f"{cause.kind} ({cause.rule})") for cause in numbers.causes[:_NAMED]]
+    rows += [(count, f"ended with {code}") for code, count in list(numbers.failures.items())[:_NAMED]]
+    return _counted(rows)
 
 
 def _recurrences(numbers: Statistics) -> list[RenderableType]:
-    return [
-        said(
-            f"{one.count:>5}  {one.project}/{one.service}: {one.kind} {', '.join(one.names)}; "
-            f"last in run {one.run_ids[0]}"
-        )
-        for one in numbers.recurrences[:_NAMED]
-    ]
+    return _counted(
+        [
+            (
+                one.count,
+                f"{one.project}/{one.service}: {one.kind} {', '.join(one.names)}; newest: {one.run_ids[0]}",
+            )
+            for one in numbers.recurrences[:_NAMED]
+        ]
+    )
+
+
+def _counted(rows: Sequence[tuple[int, str]]) -> list[RenderableType]:
+    if not rows:
+        return []
+    table = Table.grid(padding=(0, 2, 0, 0))
+    table.add_column(no_wrap=True, justify="right")
+    table.add_column(overflow="fold", ratio=1)
+    for count, words in rows:
+        table.add_row(Text(str(count)), said(words))
+    return [table]
