@@ -6,7 +6,7 @@ from typing import Final
 
 from starter.rendering.numbers import NO_DATA, counts, measured, percent, percentiles, reduction
 from starter.rendering.svg import Bar, bars
-from starter.rendering.text import clean, seconds, when
+from starter.rendering.text import clean, when
 from starter.statistics.criteria import REPAIR_SECONDS
 from starter.statistics.model import Criterion, Statistics
 
@@ -18,11 +18,11 @@ _STYLE: Final = """
 body{font:16px/1.5 system-ui,sans-serif;color:var(--ink);background:var(--paper);margin:0 auto;
 max-width:60rem;padding:1rem}
 h1{font-size:1.4rem}h2{font-size:1.1rem;margin-top:2rem}table{border-collapse:collapse;width:100%}
-th,td{text-align:left;padding:.3rem .8rem .3rem 0;border-bottom:1px solid var(--rule);vertical-align:top;
-overflow-wrap:anywhere}
+th,td{text-align:left;padding:.3rem .8rem .3rem 0;border-bottom:1px solid var(--rule);vertical-align:top}
+td{overflow-wrap:break-word;min-width:4rem}td:first-child,th{white-space:nowrap}figure{margin:1rem 0}
 .rule,.note{color:var(--faint);font-size:.85rem}.met{color:var(--good);font-weight:600}
-.missed{color:var(--bad);font-weight:600}.wide{overflow-x:auto}code{overflow-wrap:anywhere}
-svg{width:100%;height:auto;max-width:46rem}svg text{font-size:11px;fill:var(--faint)}.tick{text-anchor:middle}
+.missed{color:var(--bad);font-weight:600}.wide{overflow-x:auto}code{overflow-wrap:anywhere;font-size:.85rem}
+svg{width:100%;height:auto;max-width:46rem}svg text{font-size:14px;fill:var(--faint)}.tick{text-anchor:middle}
 .scale{text-anchor:end}.axis{stroke:var(--rule);fill:none}.limit{stroke:var(--bad);stroke-dasharray:5 4;
 fill:none;stroke-width:2}.mark{stroke:var(--ink);stroke-width:2;fill:none}
 .succeeded,.repairs{fill:var(--good)}.rolled_back{fill:var(--warn)}.failed,.hand{fill:var(--bad)}
@@ -80,10 +80,15 @@ def _runs(numbers: Statistics) -> str:
 
 
 def _repairs(numbers: Statistics) -> str:
-    data = [Bar(f"{seconds(one.from_seconds)}+", {"repairs": one.count}) for one in numbers.repair_bins]
+    data = [Bar(_from(one.from_seconds), {"repairs": one.count}) for one in numbers.repair_bins]
     starts = [one.from_seconds for one in numbers.repair_bins]
     limit = starts.index(REPAIR_SECONDS) if REPAIR_SECONDS in starts else None
     return "<h2>From patch to verify</h2>" + _plot("Repairs by duration", data, _LIMIT_NOTE, limit)
+
+
+def _from(start: float) -> str:
+    """Where a bin begins, short enough for a tick: the bins begin at whole seconds or minutes."""
+    return f"{start:g} s" if start < 60 else f"{start / 60:g} min"
 
 
 def _months(numbers: Statistics) -> str:

@@ -7,10 +7,10 @@ from typing import Final
 
 _WIDTH: Final = 640
 _HEIGHT: Final = 220
-_LEFT: Final = 36
+_LEFT: Final = 48
 _TOP: Final = 12
 _BOTTOM: Final = 44
-_TICKS: Final = 12
+_TICKS: Final = 9
 """At most so many words below the bars."""
 
 
