@@ -13,7 +13,7 @@ CHAOS_ARGS ?=
 REPAIR_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup minio-build test chaos bench-repair lint format dev demo knowledge-debian knowledge-python lock clean clean-images
+.PHONY: help setup minio-build test stores-big chaos bench-repair lint format dev demo knowledge-debian knowledge-python lock clean clean-images
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -37,6 +37,9 @@ minio-build:
 
 test: minio-build lint ## lint, then every test, on the real engine and the real Temporal server
 	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
+
+stores-big: minio-build setup ## a growing log of 1 GiB in both S3 stores: memory, live view, checksum
+	MM_ORCHESTRATOR_TEST_BIG_MIB=1024 $(BIN)/pytest tests/integration/test_store_big.py -s
 
 chaos: setup ## N random faults at random instants, on a Docker daemon of its own; adds up over calls
 	PYTHONPATH=$(CURDIR) $(BIN)/python -m tests.chaos --cases $(N) --seed $(SEED) $(if $(REPLAY),--replay $(REPLAY)) $(CHAOS_ARGS)

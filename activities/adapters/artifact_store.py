@@ -8,6 +8,7 @@ the spool fails it goes straight to the store; only where both fail it is ``miss
 import asyncio
 import hashlib
 import io
+import logging
 import os
 from collections.abc import Callable
 from contextlib import suppress
@@ -34,6 +35,7 @@ _WHOLE_RUN_SECONDS: Final = 30.0
 """How long a report tries to bring over what its run has spooled; the delivery has all the time."""
 
 Answer = TypeVar("Answer")
+_log = logging.getLogger("mm_orchestrator.evidence")
 
 
 def artifact_name(name: str, round_number: int) -> str:
@@ -132,10 +134,13 @@ class ArtifactStore:
         """Bring spooled evidence of a run to the store; returns it in its new state."""
         delivered, end = [], asyncio.get_running_loop().time() + _WHOLE_RUN_SECONDS
         for path in await asyncio.to_thread(self.waiting.files, run_id):
-            sha256, size = await asyncio.to_thread(checksum_of, path)
+            try:
+                inode, (sha256, size) = path.stat().st_ino, await asyncio.to_thread(checksum_of, path)
+            except OSError:  # it has just arrived after all, or cannot be read
+                continue
             about = self.describe(run_id, path.name, ArtifactState.SPOOLED, sha256, size)
             if asyncio.get_running_loop().time() < end:
-                about = await self.carry(about, path, path.stat().st_ino)
+                about = await self.carry(about, path, inode)
             delivered.append(about)
         return tuple(delivered)
 
@@ -147,7 +152,9 @@ class ArtifactStore:
         latest = {artifact.name: artifact for artifact in artifacts if artifact.name != MANIFEST_NAME}
         entries = tuple(manifest_entry(one, *made_by(one)) for _, one in sorted(latest.items()))
         document = Manifest(run_id=run_id, artifacts=entries)
-        return await self.put(run_id, MANIFEST_NAME, document.model_dump_json(indent=2).encode() + b"\n")
+        stored = await self.put(run_id, MANIFEST_NAME, document.model_dump_json(indent=2).encode() + b"\n")
+        await asyncio.to_thread(self.waiting.tidy, run_id)
+        return stored
 
     async def carry(self, about: RunArtifact, path: Path, inode: int | None) -> RunArtifact:
         """Bring a spooled file to the store within its patience; else it stays and is delivered later."""
@@ -158,8 +165,9 @@ class ArtifactStore:
         evidence = self.evidence(run_id, about)
         try:
             brought = await self._patiently(lambda: carry(self.waiting, self.depot, evidence, path, inode))
-        except OSError:
+        except OSError as error:
             brought = False
+            _log.warning("%s stays in the spool: %s", about.name, error, extra={"run_id": run_id})
         return self._as(about, ArtifactState.STORED if brought else ArtifactState.SPOOLED)
 
     async def send(self, about: RunArtifact, fd: int) -> RunArtifact:

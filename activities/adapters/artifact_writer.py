@@ -4,6 +4,7 @@ import asyncio
 import hashlib
 import os
 import tempfile
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,6 +15,8 @@ from workflows.models.artifact import ArtifactState, RunArtifact
 
 if TYPE_CHECKING:
     from activities.adapters.artifact_store import ArtifactStore
+
+CUT = b"\n==> cut here: the rest could not be written <==\n"
 
 
 @dataclass
@@ -100,7 +103,15 @@ class ArtifactWriter:
             os.fsync(self._fd)
         except OSError:
             self._broken = True
+        if self._broken:
+            self._say_cut()
         return not self._broken
+
+    def _say_cut(self) -> None:
+        """What there is stays in the spool as evidence, and says itself that it is not all."""
+        with suppress(OSError):  # over the last bytes: a full disk has room for nothing else
+            os.pwrite(self._fd, CUT, max(0, os.fstat(self._fd).st_size - len(CUT)))
+            os.fsync(self._fd)
 
 
 def _elsewhere() -> int:

@@ -18,9 +18,9 @@ from workflows.errors import OrchestratorError
 
 LINK_TIME: Final = timedelta(days=7)
 """The longest that S3 allows."""
-_QUICK: Final = urllib3.Timeout(connect=3.0, read=10.0)
+_QUICK: Final = urllib3.Timeout(connect=3.0, read=5.0)
 """Somebody waits. Sending a part counts as connecting: urllib3 gives a whole body that long."""
-_PATIENT: Final = urllib3.Timeout(connect=30.0, read=60.0)
+_PATIENT: Final = urllib3.Timeout(connect=60.0, read=60.0)
 _CODES: Final = {
     "InvalidAccessKeyId": "store_credentials",
     "SignatureDoesNotMatch": "store_credentials",

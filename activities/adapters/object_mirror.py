@@ -67,7 +67,7 @@ class ObjectMirror:
             sources = [whole, ComposeSource(bucket, self.tail_key, version_id=tail)]
             made = self.store.patient.compose_object(bucket, self.key, sources, metadata=metadata)
         finally:
-            client.remove_object(bucket, self.tail_key, tail)
+            self.store.discard(client, self.tail_key, tail)
         self.store.forget(client, self.key, self._version)
         self._version = made.version_id
 

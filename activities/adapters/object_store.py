@@ -8,7 +8,7 @@ import io
 import secrets
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, BinaryIO, Final
@@ -27,7 +27,9 @@ from workflows.errors import OrchestratorError
 from workflows.models.artifact import ARTIFACT_NAMESPACE, artifact_type
 
 PART_BYTES: Final = 8 << 20
-_STEP_SECONDS: Final = 10.0
+_PATIENT_PART: Final = 5 << 20
+"""S3's smallest: a part is sent within the time of the client, also over a slow line."""
+_STEP_SECONDS: Final = 5.0
 _LOCKS: Final = 256
 _OPENED_BY_PEOPLE: Final = {
     "report": "html", "patch": "diff", "build": "log", "verify": "log", "rollback": "log",
@@ -75,16 +77,16 @@ class ObjectStore:
         key, start = self.key(evidence.run_id, evidence.name), source.tell()
         with self.lock(key), self.asking(patient=patient) as client:
             try:
-                self._keep(client, key, evidence, source)
+                self._keep(client, key, evidence, source, _PATIENT_PART if patient else PART_BYTES)
             except S3Error as error:
                 if not is_code(error, "NoSuchBucket"):
                     raise
                 self.bucket.gone()  # it was there when this process began
                 self.bucket.ready(client)
                 source.seek(start)
-                self._keep(client, key, evidence, source)
+                self._keep(client, key, evidence, source, PART_BYTES)
 
-    def _keep(self, client: Minio, key: str, evidence: Evidence, source: BinaryIO) -> None:
+    def _keep(self, client: Minio, key: str, evidence: Evidence, source: BinaryIO, part: int) -> None:
         before = self.look(client, key)
         if before is not None and _found(before) == Found(evidence.sha256, evidence.size_bytes):
             return
@@ -95,7 +97,7 @@ class ObjectStore:
             evidence.size_bytes,
             content_type=evidence.content_type,
             metadata={"sha256": evidence.sha256, "retain-until": evidence.retain_until.isoformat()},
-            part_size=PART_BYTES,
+            part_size=part,
             num_parallel_uploads=1,
         )
         if before is not None and is_growing(before):
@@ -198,10 +200,24 @@ class ObjectStore:
             with self.address.told():
                 self.bucket.ready(client)
                 yield client
-        except DepotError:
-            self.breaker.failed()
+        except FileNotFoundError:
+            self.breaker.succeeded()
             raise
+        except DepotError as error:
+            self.breaker.failed()
+            raise self._plainer(client, error) from error
         self.breaker.succeeded()
+
+    def _plainer(self, client: Minio, error: DepotError) -> DepotError:
+        """An answer to HEAD has no words: whether it is the login or the clock, another question tells."""
+        if error.problem.code != "store_credentials":
+            return error
+        try:
+            with self.address.told():
+                client.get_bucket_versioning(self.address.bucket)
+        except DepotError as plain:
+            return plain if plain.problem.code != "store_refused" else error
+        return error
 
     def look(self, client: Minio, key: str) -> Object | None:
         """The newest version of an object."""
@@ -213,8 +229,16 @@ class ObjectStore:
             raise
 
     def forget(self, client: Minio, key: str, version: str | None) -> None:
-        """Remove one version for good; without versions the newer object has replaced it."""
+        """Remove one version for good; without versions the newer object has replaced it.
+
+        A login that may not is no reason for anything to fail: the version ends by the bucket's rule.
+        """
         if version and version != "null":
+            self.discard(client, key, version)
+
+    def discard(self, client: Minio, key: str, version: str | None) -> None:
+        """Remove an object, where the login may."""
+        with suppress(S3Error):
             client.remove_object(self.address.bucket, key, version)
 
 

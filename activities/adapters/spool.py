@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from activities.adapters.depot import checked, is_name
-from activities.adapters.durable import make_directory, sync_directory, write_all
+from activities.adapters.durable import make_directory, write_all
 from activities.adapters.state_dir import safe_name
 from workflows.models.manifest import MANIFEST_NAME
 
@@ -40,17 +40,14 @@ class Spool:
         """
         target = self.path(run_id, name)
         temporary = target.with_name(f".{name}.{secrets.token_hex(6)}.tmp")
-        for attempt in (1, 2):
-            make_directory(target.parent)
-            try:
-                fd = os.open(temporary, _FLAGS, 0o600)
-            except FileNotFoundError:  # the empty directory was tidied away in this very moment
-                if attempt == 2:
-                    raise
-                continue
+        make_directory(self.root)
+        with _alone(self.root) as root:  # an empty directory is not tidied away in this very moment
+            if not target.parent.is_dir():
+                target.parent.mkdir(mode=0o700)
+                os.fsync(root)
+            fd = os.open(temporary, _FLAGS, 0o600)
             fcntl.flock(fd, fcntl.LOCK_EX)
-            return fd, temporary
-        raise AssertionError("the second attempt returns or raises")
+        return fd, temporary
 
     def publish(self, fd: int, temporary: Path, run_id: str, name: str) -> Path:
         """Give a begun file its name, instead of what had it, once what is in it is durable.
@@ -61,9 +58,9 @@ class Spool:
         target = self.path(run_id, name)
         try:
             os.fsync(fd)
-            with _alone(target.parent):
+            with _alone(target.parent) as directory:
                 temporary.replace(target)
-            sync_directory(target.parent)
+                os.fsync(directory)
         except OSError:
             temporary.unlink(missing_ok=True)
             raise
@@ -100,11 +97,10 @@ class Spool:
 
     def drop(self, path: Path, fd: int) -> None:
         """Take the name away, if it still stands for this file."""
-        with _alone(path.parent):
-            with suppress(FileNotFoundError):
-                if path.stat().st_ino == os.fstat(fd).st_ino:
-                    path.unlink()
-            sync_directory(path.parent)
+        with _alone(path.parent) as directory, suppress(FileNotFoundError):
+            if path.stat().st_ino == os.fstat(fd).st_ino:
+                path.unlink()
+                os.fsync(directory)
 
     def runs(self) -> tuple[str, ...]:
         """Runs that have something here."""
@@ -127,19 +123,26 @@ class Spool:
 
     def idle_seconds(self, run_id: str) -> float:
         """For how long nothing of a run was written."""
-        times = [path.stat().st_mtime for path in self.files(run_id)]
-        return time.time() - max(times, default=0.0)
+        return time.time() - max((found.st_mtime for found in self._stats(run_id)), default=0.0)
 
     def tidy(self, run_id: str) -> None:
-        """Remove a run's directory once it is empty."""
+        """Remove a run's directory once it is empty, but for what somebody who was killed had begun."""
         directory = self.root / safe_name(run_id)
-        with suppress(OSError):  # not empty, or gone
+        with suppress(OSError), _alone(self.root):  # not empty, or gone
+            for path in directory.glob(".*.tmp"):
+                if not self.grows(path):
+                    path.unlink()
             directory.rmdir()
 
     def size(self) -> tuple[int, int]:
         """How many files wait here, and their bytes."""
-        files = [path for run_id in self.runs() for path in self.files(run_id)]
-        return len(files), sum(path.stat().st_size for path in files)
+        sizes = [found.st_size for run_id in self.runs() for found in self._stats(run_id)]
+        return len(sizes), sum(sizes)
+
+    def _stats(self, run_id: str) -> Iterator[os.stat_result]:
+        for path in self.files(run_id):
+            with suppress(FileNotFoundError):  # delivered in this very moment
+                yield path.stat()
 
 
 def _manifest_last(path: Path) -> tuple[bool, str]:
@@ -155,11 +158,11 @@ def _lock(fd: int) -> bool:
 
 
 @contextmanager
-def _alone(directory: Path) -> Iterator[None]:
+def _alone(directory: Path) -> Iterator[int]:
     """Names in a directory change one at a time; held for microseconds, never over a network."""
     fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)
-        yield
+        yield fd
     finally:
         os.close(fd)

@@ -157,6 +157,7 @@ async def test_big_growing_log_sends_only_what_is_new(
             return bool(listed) and listed[0].size == wanted
 
         await until(shown, f"{size} bytes in the store")
+    assert str(client.stat_object(bucket, key).content_type).startswith("text/plain")
     live = sum(sent)
     assert live < 2 * size, f"{live} bytes sent for {size}"
     assert hashlib.sha256(client.get_object(bucket, key).read()).hexdigest() == digest.hexdigest()

@@ -12,11 +12,13 @@ from activities.adapters import process
 from activities.adapters.compose_runner import ComposeRunner
 from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.process import ChildRegistry
-from activities.settle import How, Recovery
+from activities.settle import How, Recovery, Settle
 from tests.integration.state_rig import AFTER, BEFORE, REQUIREMENTS, RUN, Rig
 from worker.recover import recover_command
 from worker.settings import WorkerSettings
 from workflows.errors import OrchestratorError
+from workflows.models.guarding import SettleInput
+from workflows.models.manifest import Manifest
 from workflows.models.record import FileTouched, RollbackOutcome, RunEvent, RunRecord, RunReport
 from workflows.models.status import RunStatus, StepName, StepStatus
 from workflows.ports import ArtifactsResult, ReportInput
@@ -127,6 +129,9 @@ async def test_a_lost_run_is_rolled_back_and_reported(rig: Rig, recovery: Recove
     assert [j.run_id for j in recovery.unsettled()] == [RUN]
     (recovered,) = await recovery.recover("mm:1", accept_current_state=False)  # by workflow id
     assert recovered.how is How.ROLLED_BACK
+    manifest = next(a for a in recovered.artifacts if a.name == "manifest.json")
+    listed = Manifest.model_validate_json(await rig.artifacts.read(manifest))  # by its own checksum
+    assert {entry.name for entry in listed.artifacts} >= {"rollback.log", "report.json", "diff-after.patch"}
     assert rig.bytes_of(REQUIREMENTS) == BEFORE
     assert rig.sandbox.container("api").image.id == old_image
     settled = rig.journal.settled
@@ -226,3 +231,12 @@ async def test_docker_away_during_the_rollback(rig: Rig) -> None:
     assert rig.bytes_of(REQUIREMENTS) == BEFORE
     rig.rollback_step = real
     assert (await rig.rollback()).outcome.complete
+
+
+async def test_the_guards_result_carries_the_manifest(rig: Rig, recovery: Recovery) -> None:
+    """What the guard settled can be proved like any other run: the checksum is in its result (I6)."""
+    await rig.patch(rig.plan({REQUIREMENTS: AFTER}))
+    done = await Settle(recovery).settle(SettleInput(run_id=RUN, workflow_id="mm:1"))
+    assert done.manifest is not None
+    stored = await rig.artifacts.read(done.manifest)
+    assert json.loads(stored)["run_id"] == RUN

@@ -19,6 +19,8 @@ import urllib3
 from minio import Minio
 
 START_SECONDS = 60
+LIMITED_BUCKET = "limited-bucket"
+"""SeaweedFS: all that the login ``<access key>-limited`` may read and write; it may make no bucket."""
 _STOP_SECONDS = {"minio": 20, "seaweedfs": 1}
 """SeaweedFS takes a minute to say goodbye to itself; what it has acknowledged is on disk."""
 
@@ -45,6 +47,8 @@ class StoreServer:
     access_key: str = field(default_factory=lambda: "canary" + secrets.token_hex(5))
     secret_key: str = field(default_factory=lambda: secrets.token_hex(20))
     ports: list[int] = field(default_factory=list)
+    volumes: int = 2000
+    """SeaweedFS: files of 256 MiB at most, some for each bucket; with no more of them it is full."""
     process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -134,9 +138,9 @@ class StoreServer:
 
 
 @contextmanager
-def running(kind: str, binary: Path, directory: Path) -> Iterator[StoreServer]:
+def running(kind: str, binary: Path, directory: Path, volumes: int = 2000) -> Iterator[StoreServer]:
     """A server of one's own, to be stopped and started at will."""
-    server = StoreServer(kind, binary, directory)
+    server = StoreServer(kind, binary, directory, volumes=volumes)
     try:
         server.start()
         yield server
@@ -170,7 +174,14 @@ def _minio(server: StoreServer) -> tuple[list[str], dict[str, str]]:
 def _seaweed(server: StoreServer) -> tuple[list[str], dict[str, str]]:
     login = {"accessKey": server.access_key, "secretKey": server.secret_key}
     actions = ["Admin", "Read", "List", "Tagging", "Write"]
-    identities = {"identities": [{"name": "tests", "credentials": [login], "actions": actions}]}
+    limited = {"accessKey": f"{server.access_key}-limited", "secretKey": server.secret_key}
+    few = [f"{action}:{LIMITED_BUCKET}" for action in ("Read", "Write", "List")]
+    identities = {
+        "identities": [
+            {"name": "tests", "credentials": [login], "actions": actions},
+            {"name": "limited", "credentials": [limited], "actions": few},
+        ]
+    }
     config = server.directory / "s3.json"
     config.write_text(json.dumps(identities))
     data = server.directory / "data"
@@ -183,6 +194,6 @@ def _seaweed(server: StoreServer) -> tuple[list[str], dict[str, str]]:
     fixed = [
         "-ip=127.0.0.1", "-ip.bind=127.0.0.1", f"-dir={data}", "-s3", f"-s3.config={config}",
         "-s3.autoCreateBucket=false", "-master.telemetry=false", "-master.volumeSizeLimitMB=256",
-        "-volume.max=60", "-master.volumePreallocate=false",
+        f"-volume.max={server.volumes}", "-master.volumePreallocate=false",
     ]  # fmt: skip
     return [str(server.binary), "server", *fixed, *ports], {}

@@ -21,6 +21,7 @@ from activities.adapters.artifact_store import (
     artifact_name,
     artifact_type,
 )
+from activities.adapters.artifact_writer import CUT
 from activities.adapters.state_dir import StateDir
 from workflows.errors import OrchestratorError
 from workflows.models.artifact import ArtifactState
@@ -157,6 +158,10 @@ async def test_a_full_disk_fails_no_step(tmp_path: Path) -> None:
                 writer.write(b"x" * 4000)
             grown = await writer.close()
             put = await store.put(RUN, "plan.json", b"y" * 5000)
+            cut = store.waiting.path(RUN, "build.log").read_bytes()
+            (brought,) = await store.deliver(RUN)  # what there is, is evidence, and says that it is cut
+            if not cut.startswith(b"xxx") or not cut.endswith(CUT) or brought.size_bytes != len(cut):
+                return 3
             fine = await store.put(RUN, "verify.log", b"fits")
             states = (grown.state, put.state, fine.state)
             wanted = (ArtifactState.MISSING, ArtifactState.MISSING, ArtifactState.STORED)
