@@ -28,6 +28,7 @@ from starter.connection import no_worker_answered, temporal_errors
 from starter.stored import RUN_ID, StoredReports
 from workflows.errors import CATALOGUE, OrchestratorError
 from workflows.models.failure import Failure
+from workflows.models.guarding import GuardReport, guard_id
 from workflows.models.record import RunRecord
 from workflows.models.status import RunStatus, StepName
 
@@ -36,6 +37,7 @@ QUERY_SECONDS: Final = 5
 RPC_TIMEOUT: Final = timedelta(seconds=10)
 NO_WORKER: Final = "No worker answers: this is only what Temporal itself knows."
 NO_WORKER_NOW: Final = "No worker answers at the moment: this is how the run stood before."
+_COMPLETED: Final = WorkflowExecutionStatus.COMPLETED
 _INTERRUPTED: Final = {
     WorkflowExecutionStatus.TERMINATED: "terminated",
     WorkflowExecutionStatus.TIMED_OUT: "timed out",
@@ -103,7 +105,7 @@ class RunReader:
         """
         if run.open:
             return await self.answered(run) or await self._from_start(run)
-        if run.description.status is WorkflowExecutionStatus.COMPLETED:
+        if run.description.status is _COMPLETED:
             return await self._completed(run)
         stored = await self._fetched(run)
         return stored if stored is not None else await self._ended_otherwise(run)
@@ -114,12 +116,32 @@ class RunReader:
         Raises:
             OrchestratorError: ``temporal_unavailable``.
         """
-        if run.description.status is WorkflowExecutionStatus.COMPLETED:
+        if run.description.status is _COMPLETED:
             try:
                 return await self._result(run)
             except TemporalError:  # a result another version wrote
                 return None
         return None if run.open else await self.answered(run)
+
+    async def guards_manifest(self, run_id: str) -> str | None:
+        """SHA-256 of the manifest of a lost run that its guard settled; None where no guard names one.
+
+        Raises:
+            OrchestratorError: ``temporal_unavailable``.
+        """
+        handle = self.client.get_workflow_handle(guard_id(run_id), result_type=GuardReport)
+        try:
+            with temporal_errors(self.address, run_id):
+                if (await handle.describe(rpc_timeout=RPC_TIMEOUT)).status is not _COMPLETED:
+                    return None
+                report: GuardReport = await handle.result(rpc_timeout=RPC_TIMEOUT)
+        except TemporalError:
+            return None
+        except OrchestratorError as error:
+            if error.code != "unknown_run":
+                raise
+            return None
+        return report.manifest.sha256 if report.manifest is not None else None
 
     async def answered(self, run: Located) -> RunRecord | None:
         """The ``status`` query's answer; None where no worker gives one.

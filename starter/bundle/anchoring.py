@@ -1,7 +1,8 @@
 """Compares a manifest with what Temporal holds of the run: its result names the manifest's SHA-256.
 
 A bundle alone proves that it was not damaged. That nobody made all of it anew is proved by the anchor,
-which is kept elsewhere; where it cannot be had, that is said, never passed over.
+which is kept elsewhere: the run's result or, where the run was lost, that of the guard who settled it. Where
+it cannot be had, that is said, never passed over.
 """
 
 import asyncio
@@ -20,9 +21,14 @@ def anchor_in(record: RunRecord | None, read: ReadManifest) -> Anchor:
     named = next((a for a in record.artifacts if a.name == MANIFEST_NAME), None)
     if named is None:
         return not_checked("the run's result names no manifest")
-    if named.sha256 == read.sha256:
-        return Anchor(state=AnchorState.HOLDS, words="run result")
-    words = f"run result: it names a manifest with sha256 {named.sha256}"
+    return compared(read, named.sha256, "run result")
+
+
+def compared(read: ReadManifest, sha256: str, who: str) -> Anchor:
+    """The manifest against the checksum that somebody outside the bundle names."""
+    if sha256 == read.sha256:
+        return Anchor(state=AnchorState.HOLDS, words=who)
+    words = f"{who}: it names a manifest with sha256 {sha256}"
     return Anchor(state=AnchorState.BROKEN, words=words)
 
 
@@ -31,10 +37,13 @@ async def find_anchor(reader: RunReader, read: ReadManifest) -> Anchor:
     run_id = read.manifest.run_id
     try:
         claim = await reader.own_claim(await reader.locate(run_id))
+        anchor = anchor_in(claim, read)
+        if anchor.state is not AnchorState.HOLDS:
+            guards = await reader.guards_manifest(run_id)
+            anchor = anchor if guards is None else compared(read, guards, "guard's result")
     except OrchestratorError as error:
         unknown = error.code == "unknown_run"
         return not_checked("Temporal does not know the run" if unknown else "Temporal does not answer")
-    anchor = anchor_in(claim, read)
     if anchor.state is AnchorState.BROKEN and await _settled_later(reader, run_id, claim):
         return not_checked("the run was settled after its workflow had ended, which made a new manifest")
     return anchor

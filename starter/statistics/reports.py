@@ -16,7 +16,7 @@ from uuid import UUID
 from starter.files import file_chunks
 from starter.statistics.facts import RunFacts, facts_of
 from starter.stored import LARGEST_REPORT, REPORT_NAME, RUN_ID
-from workflows.models.artifact import ARTIFACT_NAMESPACE
+from workflows.models.artifact import ARTIFACT_NAMESPACE, artifact_type
 from workflows.models.base import Model
 from workflows.models.record import RunRecord
 
@@ -27,6 +27,7 @@ _READERS: Final = 8
 """Reports of the object store are fetched by so many threads."""
 _WAITING: Final = 64
 """So many are fetched ahead; memory does not grow with the number of runs."""
+_ASKED_FOR: Final = frozenset({"patch", "build", "verify", "rollback", "report"})
 _SLACK: Final = timedelta(days=1)
 """Clocks of the server and of whoever made the id may differ."""
 
@@ -51,7 +52,7 @@ class ReportSource:
     until: datetime
     store: "ObjectStore | None" = None
     taken: dict[str, dict[str, datetime]] = field(default_factory=dict)
-    """Run id -> artifact -> when the object store took it."""
+    """Run id -> artifact -> when the object store took it; of the artifacts that a number is made of."""
 
     def facts(self) -> Iterator[RunFacts]:
         """The facts of every run of the period that has ended and left a report; it blocks.
@@ -80,7 +81,9 @@ class ReportSource:
         if self.store is None:
             return
         for run_id, found in self.store.everything():
-            if found.modified is not None and RUN_ID.fullmatch(run_id) and self._may_hold(run_id):
+            if found.modified is None or artifact_type(found.name) not in _ASKED_FOR:
+                continue
+            if RUN_ID.fullmatch(run_id) and self._may_hold(run_id):
                 self.taken.setdefault(run_id, {})[found.name] = found.modified
 
     def _fetched(self, run_ids: list[str]) -> Iterator[RunFacts]:

@@ -1,19 +1,32 @@
 """Evidence as an operator takes it along and checks it: artifacts --download and --links, verify-bundle."""
 
+import asyncio
 import json
 import os
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from temporalio import activity
 
 from starter.cli.exit_codes import ExitCode
 from tests.unit.bundle_samples import manifest_of
 from tests.unit.cli_stage import BundleHost, Operator, Stage
+from tests.unit.record_samples import ROLLED_BACK
+from workflows.models.guarding import (
+    Closing,
+    GuardedRun,
+    SettleInput,
+    SettleResult,
+    WatchRunResult,
+    guard_id,
+)
 from workflows.models.manifest import MANIFEST_NAME
-from workflows.models.record import RunRecord
+from workflows.models.record import RunRecord, RunReport
+from workflows.models.request import RunRequest
 from workflows.models.status import RunStatus
 
+REQUEST = RunRequest(service="api", instruction="repair it", requested_by="dave")
 NOWHERE = {"TEMPORAL_ADDRESS": "127.0.0.1:1"}
 
 
@@ -186,3 +199,41 @@ def test_the_list_shows_steps_and_what_was_delivered_since(shown: tuple[Operator
     explained = operator.types("explain", record.run_id).stdout
     assert f"{len(record.artifacts)} of {len(record.artifacts)} artifacts are stored in file://" in explained
     assert f"Complete. Take it along: mm-orchestrator artifacts {record.run_id} --download DIR" in explained
+
+
+def test_of_a_lost_run_its_guard_vouches_for_the_manifest(stage: Stage, tmp_path: Path) -> None:
+    """I4, I6: a terminated run has no result; the guard that settled it names the manifest it made."""
+    operator, host = Operator(stage, tmp_path), BundleHost(tmp_path)
+    begun, gone = host.hang("build"), asyncio.Event()
+
+    async def watch(_: GuardedRun) -> WatchRunResult:
+        while not gone.is_set():
+            activity.heartbeat()
+            await asyncio.sleep(0.05)
+        return WatchRunResult(closing=Closing.TERMINATED)
+
+    async def settle(job: SettleInput) -> SettleResult:
+        record = ROLLED_BACK.model_copy(update={"run_id": job.run_id, "workflow_id": job.workflow_id})
+        text = RunReport(record=record).model_dump_json().encode()
+        report = await host.store.put(job.run_id, "report.json", text)
+        return SettleResult(settled=True, manifest=await host.store.manifest(job.run_id, (report,)))
+
+    host.answers |= {"watch_run": watch, "settle": settle}
+    with stage.serving(host):
+        run = stage.call(stage.starter().start(REQUEST))
+        stage.call(asyncio.wait_for(begun.wait(), 30))
+        stage.call(stage.client.get_workflow_handle(run.workflow_id).terminate())
+        stage.call(_set(gone))
+        stage.call(stage.client.get_workflow_handle(guard_id(run.run_id)).result())
+    found = operator.types("verify-bundle", run.run_id)
+    assert "anchored: guard's result" in found.stdout
+    folder = tmp_path / "artifacts" / "spec_workflows" / run.run_id
+    (folder / "build.log").unlink(missing_ok=True)
+    (folder / MANIFEST_NAME).write_bytes(manifest_of({}, run.run_id))
+    forged = operator.types("verify-bundle", run.run_id)
+    assert forged.exit_code == ExitCode.FAILED
+    assert "anchored: broken (guard's result: it names" in forged.stdout
+
+
+async def _set(event: asyncio.Event) -> None:
+    event.set()
