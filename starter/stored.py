@@ -3,14 +3,16 @@
 import hashlib
 import json
 import re
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
+from workflows.errors import OrchestratorError
 from workflows.models.artifact import (
     ARTIFACT_NAMESPACE,
     ArtifactState,
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 
 RUN_ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 REPORT_NAME: Final = "report.json"
+_SILENT_SECONDS: Final = 15.0
+"""So long a store that refused is not asked again."""
 LARGEST_REPORT: Final = 16 * 1024 * 1024
 """Bytes; a record fits into one message of Temporal's (2 MiB), the events beside it are short."""
 
@@ -41,6 +45,8 @@ class StoredReports:
 
     state_dir: Path
     store: "ObjectStore | None" = None
+    _silence: list[tuple[float, OrchestratorError]] = field(default_factory=list, repr=False)
+    """Since when, and how, the object store refuses: a list of runs must not wait for it once per run."""
 
     @property
     def _root(self) -> Path:
@@ -70,14 +76,23 @@ class StoredReports:
         found = self.find(run)
         if found is not None or self.store is None or not RUN_ID.fullmatch(run):
             return found
+        if self._silence and time.monotonic() - self._silence[-1][0] < _SILENT_SECONDS:
+            raise self._silence[-1][1]
         try:
-            report = _bounded(self.store.chunks(run, REPORT_NAME))
+            return self._fetch(run, self.store)
+        except OrchestratorError as error:
+            self._silence[:] = [(time.monotonic(), error)]
+            raise
+
+    def _fetch(self, run: str, store: "ObjectStore") -> RunRecord | None:
+        try:
+            report = _bounded(store.chunks(run, REPORT_NAME))
             record = RunReport.model_validate_json(report).record
         except (FileNotFoundError, ValueError):
             return None
         if record.run_id != run:  # not the report of this run, whatever its key says
             return None
-        return self._with_own(record, self.store, report)
+        return self._with_own(record, store, report)
 
     def newest(self, limit: int) -> tuple[RunRecord, ...]:
         """The stored records, newest first."""

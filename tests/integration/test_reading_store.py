@@ -103,8 +103,9 @@ def shared(
 
 
 @pytest.fixture
-def forgotten(site: Site, stage: Stage) -> RunRecord:
+def forgotten(site: Site, stage: Stage, monkeypatch: pytest.MonkeyPatch) -> RunRecord:
     """A run in the bucket that Temporal does not know, with report and manifest."""
+    monkeypatch.setattr("starter.client.SETTLE_SECONDS", 0.1)  # how long Temporal's list may lag behind
     log = stage.call(site.store.put(FORGOTTEN, "verify.2.log", b"GET /health answered 500\n"))
     old = stage.call(site.store.put(FORGOTTEN, "analyze.log", b"yaml is missing\n"))
     record = ROLLED_BACK.model_copy(update={"run_id": FORGOTTEN, "artifacts": (log, old)})

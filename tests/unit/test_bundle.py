@@ -173,6 +173,8 @@ def test_a_claimed_size_is_no_reason_to_read(tmp_path: Path) -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert told(found) == {"build.log": "altered", "analyze.log": "altered"}
+    details = {file.name: file.detail for file in found.files}
+    assert details["build.log"] == f"{1 << 40} bytes, the manifest says {len(FILES['build.log'])}"
     assert peak < 8 << 20
 
 
