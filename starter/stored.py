@@ -1,25 +1,19 @@
 """Run reports as state directory and object store keep them: what remains when Temporal does not answer."""
 
-import hashlib
 import json
 import re
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
+from starter.beside import REPORT_NAME, Beside, completed
 from workflows.errors import OrchestratorError
-from workflows.models.artifact import (
-    ARTIFACT_NAMESPACE,
-    ArtifactState,
-    RunArtifact,
-    artifact_id,
-    artifact_type,
-)
+from workflows.models.artifact import ARTIFACT_NAMESPACE, ArtifactState
 from workflows.models.manifest import MANIFEST_NAME
 from workflows.models.record import RunRecord, RunReport
 
@@ -27,7 +21,6 @@ if TYPE_CHECKING:
     from starter.object_store import ObjectStore
 
 RUN_ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-REPORT_NAME: Final = "report.json"
 _SILENT_SECONDS: Final = 15.0
 """So long a store that refused is not asked again."""
 LARGEST_REPORT: Final = 16 * 1024 * 1024
@@ -92,7 +85,7 @@ class StoredReports:
             return None
         if record.run_id != run:  # not the report of this run, whatever its key says
             return None
-        return self._with_own(record, store, report)
+        return _completed_from(record, report, store)
 
     def newest(self, limit: int) -> tuple[RunRecord, ...]:
         """The stored records, newest first."""
@@ -102,21 +95,6 @@ class StoredReports:
     def directory(self, run_id: str) -> Path | None:
         """Where this machine keeps a run's artifacts; None for what is no run id."""
         return self._root / run_id if RUN_ID.fullmatch(run_id) else None
-
-    def _with_own(self, record: RunRecord, store: "ObjectStore", report: bytes) -> RunRecord:
-        """Report and manifest as artifacts: the record inside the report cannot name these two (I6)."""
-        try:
-            own = {REPORT_NAME: report, MANIFEST_NAME: _bounded(store.chunks(record.run_id, MANIFEST_NAME))}
-        except FileNotFoundError:  # the bundle is not whole yet
-            own = {REPORT_NAME: report}
-        listed = store.listed(record.run_id)
-        prefix = f"s3://{store.bucket}/{ARTIFACT_NAMESPACE}/{record.run_id}"
-        made = [
-            _own(record, name, data, f"{prefix}/{name}", listed[name].modified or record.created_at)
-            for name, data in own.items()
-            if name in listed
-        ]
-        return _with(record, made)
 
     def _all(self) -> Iterator[RunRecord]:
         seen: set[str] = set()
@@ -144,51 +122,31 @@ def _bounded(chunks: Iterator[bytes]) -> bytes:
     return bytes(data)
 
 
+def _completed_from(record: RunRecord, report: bytes, store: "ObjectStore") -> RunRecord:
+    try:
+        manifest = _bounded(store.chunks(record.run_id, MANIFEST_NAME))
+    except (FileNotFoundError, ValueError):  # the bundle is not whole yet, or is none
+        return record
+    found = store.listed(record.run_id).get(MANIFEST_NAME)
+    at = found.modified if found is not None and found.modified is not None else record.created_at
+    prefix = f"s3://{store.bucket}/{ARTIFACT_NAMESPACE}/{record.run_id}"
+    return completed(record, Beside(report, manifest, prefix, at))
+
+
 def _read(path: Path) -> RunRecord | None:
     try:
         record = RunReport.model_validate(json.loads(path.read_bytes())).record
-        return _with(record, _own_artifacts(path, record))
+        return _completed_at(record, path)
     except (OSError, ValueError, ValidationError):
         return None  # no report, or one that another version wrote: as good as none
 
 
-def _own_artifacts(report: Path, record: RunRecord) -> list[RunArtifact]:
-    """The report and its manifest: the record inside the report cannot name these two (I6)."""
+def _completed_at(record: RunRecord, report: Path) -> RunRecord:
     manifest = report.with_name(MANIFEST_NAME)
     if not manifest.is_file():
-        return []
-    state = ArtifactState.STORED if report.parent.parent.name == ARTIFACT_NAMESPACE else ArtifactState.SPOOLED
-    return [
-        _own(
-            record,
-            path.name,
-            path.read_bytes(),
-            path.absolute().as_uri(),
-            datetime.fromtimestamp(path.stat().st_mtime, UTC),
-        ).model_copy(update={"state": state})
-        for path in (report, manifest)
-    ]
-
-
-def _own(record: RunRecord, name: str, data: bytes, uri: str, at: datetime) -> RunArtifact:
-    sample = record.artifacts[0] if record.artifacts else None
-    kept = sample.retain_until - sample.created_at if sample is not None else timedelta()
-    return RunArtifact(
-        id=artifact_id(record.run_id, name),
-        name=name,
-        type=artifact_type(name),
-        uri=uri,
-        sha256=hashlib.sha256(data).hexdigest(),
-        size_bytes=len(data),
-        content_type="application/json",
-        created_at=at,
-        retain_until=at + kept,
-    )
-
-
-def _with(record: RunRecord, own: list[RunArtifact]) -> RunRecord:
-    known = {artifact.name for artifact in record.artifacts}
-    if not record.artifacts:  # nothing was stored in the time of that version
         return record
-    added = tuple(artifact for artifact in own if artifact.name not in known)
-    return record.model_copy(update={"artifacts": (*record.artifacts, *added)})
+    at = datetime.fromtimestamp(manifest.stat().st_mtime, UTC)
+    stored = report.parent.parent.name == ARTIFACT_NAMESPACE
+    state = ArtifactState.STORED if stored else ArtifactState.SPOOLED
+    prefix = report.parent.absolute().as_uri()
+    return completed(record, Beside(report.read_bytes(), manifest.read_bytes(), prefix, at, state))

@@ -12,6 +12,7 @@ from starter.cli.exit_codes import ExitCode
 from starter.cli.options import AsJson
 from starter.cli.session import Session, session_of
 from starter.durations import duration
+from starter.masking import mask
 from starter.rendering.statistics import statistics_view
 from starter.rendering.statistics_html import statistics_page
 from starter.rendering.style import plain
@@ -145,7 +146,7 @@ def report_manual(
 
     async def work() -> int:
         who = session.settings.identity
-        report = ManualReport(at=now, by=who, period=month, commands=commands, note=note)
+        report = ManualReport(at=now, by=who, period=month, commands=commands, note=mask(note))
         path = await asyncio.to_thread(append_report, session.settings.state_dir, report)
         said = f"{commands} commands by hand in {month}, reported by {one_line(who)}"
         session.answer(plain(f"{said}: {one_line(str(path))}"))

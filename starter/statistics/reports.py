@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 from uuid import UUID
 
+from starter.beside import REPORT_NAME
 from starter.files import file_chunks
 from starter.statistics.facts import RunFacts, facts_of
-from starter.stored import LARGEST_REPORT, REPORT_NAME, RUN_ID
+from starter.stored import LARGEST_REPORT, RUN_ID
 from workflows.models.artifact import ARTIFACT_NAMESPACE, artifact_type
 from workflows.models.base import Model
 from workflows.models.record import RunRecord

@@ -152,9 +152,10 @@ def test_a_masked_instruction_is_not_repeated(operator: Operator, serving: Servi
 
 
 def test_stats_counts_runs_reports_and_what_has_none(
-    operator: Operator, serving: Serving, stage: Stage
+    operator: Operator, serving: Serving, stage: Stage, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From Temporal's list and the reports: ended, waiting, terminated, and one that Temporal forgot."""
+    monkeypatch.setattr("starter.statistics.visible._PAGE", 2)  # so that there is more than one page
     started = datetime.now(UTC)
     host = serving(GATE)
     waiting = operator.starts_a_waiting_run()
@@ -186,11 +187,10 @@ def test_stats_with_a_baseline_reports_and_a_page(operator: Operator, tmp_path: 
     """SC-004 end to end: baseline file, report-manual, a whole month; the page holds its own plots."""
     operator.settings = {"TEMPORAL_ADDRESS": "127.0.0.1:1"}
     at = datetime(2026, 3, 10, tzinfo=UTC)
+    by_hand = ("report-manual", "2", "--period", "2026-03")
     stored_report(operator, SUCCEEDED.model_copy(update={"run_id": FORGOTTEN, "created_at": at}))
-    assert (
-        operator.types("report-manual", "2", "--period", "2026-03", "--note", "by hand").exit_code
-        == ExitCode.OK
-    )
+    assert operator.types(*by_hand, "--note", "token=abc123def456").exit_code == ExitCode.OK
+    assert "abc123def456" not in (operator.state / "manual-commands.jsonl").read_text()
     baseline = tmp_path / "baseline.yaml"
     baseline.write_text("manual_commands_per_recovery: 12\n")
     page = tmp_path / "stats.html"

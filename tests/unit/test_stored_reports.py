@@ -9,6 +9,7 @@ import pytest
 
 from starter.object_store import StoredObject
 from starter.stored import LARGEST_REPORT, StoredReports
+from tests.unit.bundle_samples import manifest_of
 from tests.unit.record_samples import NOW, ROLLED_BACK, RUN_ID, artifact
 from workflows.errors import OrchestratorError
 from workflows.models.record import RunRecord, RunReport
@@ -53,16 +54,26 @@ def report(record: RunRecord = RECORD) -> bytes:
     return RunReport(record=record).model_dump_json().encode()
 
 
-def test_report_and_manifest_are_artifacts_of_their_own(tmp_path: Path) -> None:
-    """The record inside the report cannot name the two."""
-    shelf = Shelf({"report.json": report(), "manifest.json": b"{}\n"})
-    found = reports(tmp_path, shelf).fetch(RUN_ID)
+def test_what_the_record_cannot_name_comes_from_the_manifest(tmp_path: Path) -> None:
+    """The report and what was made beside it with the manifest's checksums, the manifest with its own."""
+    files = {"verify.log": b"x", "report.json": report(), "report.html": b"<p>"}
+    manifest = manifest_of(files)
+    found = reports(tmp_path, Shelf({"report.json": report(), "manifest.json": manifest})).fetch(RUN_ID)
     assert found is not None
-    assert [a.name for a in found.artifacts] == ["verify.log", "report.json", "manifest.json"]
-    own = found.artifacts[-1]
-    assert own.uri == f"s3://evidence/spec_workflows/{RUN_ID}/manifest.json"
-    assert (own.sha256, own.size_bytes) == (hashlib.sha256(b"{}\n").hexdigest(), 3)
-    assert own.created_at == NOW + timedelta(minutes=1)
+    assert [a.name for a in found.artifacts] == ["verify.log", "report.json", "report.html", "manifest.json"]
+    assert found.artifacts[0] == RECORD.artifacts[0], "the record knows best what it names"
+    for own, data in zip(found.artifacts[1:], (files["report.json"], b"<p>", manifest), strict=True):
+        assert (own.sha256, own.size_bytes) == (hashlib.sha256(data).hexdigest(), len(data))
+        assert own.uri == f"s3://evidence/spec_workflows/{RUN_ID}/{own.name}"
+        assert own.created_at == NOW + timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("manifest", [b"{", b"[]", b" " * (LARGEST_REPORT + 1)])
+def test_a_manifest_that_is_none_names_nothing(tmp_path: Path, manifest: bytes) -> None:
+    """The report is shown all the same; verify-bundle says what is wrong with the other."""
+    found = reports(tmp_path, Shelf({"report.json": report(), "manifest.json": manifest})).fetch(RUN_ID)
+    assert found is not None
+    assert {a.name for a in found.artifacts} <= {"verify.log", "report.json", "manifest.json"}
 
 
 @pytest.mark.parametrize(
