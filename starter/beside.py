@@ -1,4 +1,4 @@
-"""What the record inside a stored report cannot name: the report, the manifest, what was made beside them (I6).
+"""What the record in a stored report cannot name: the report, the manifest, what was made beside them (I6).
 
 The manifest names everything but itself, and what it says counts more than what is found there.
 """
