@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from activities.diagnosis.source_tree import read_text
-from activities.manifests import dockerfile, pyproject, requirements
+from activities.manifests import dockerfile, requirements
 from activities.manifests.dockerfile_facts import CopySource, DockerfileFacts, Installed
 from activities.manifests.editors import ManifestEditor, editor_for
 from activities.manifests.errors import ManifestError
@@ -18,8 +18,8 @@ _DEVELOPMENT = re.compile(r"(?:^|[-_./])(?:dev|test|tests|lint|docs?|ci|local)(?
 
 _PROJECT_FILES = ("pyproject.toml", "setup.cfg", "setup.py")
 """Where `pip install .` finds what the project needs, the one that decides first."""
-_PYPROJECT_TOOLS = frozenset({"poetry", "uv"})
-"""Installers that keep a lock file beside pyproject.toml."""
+_LOCKING_TOOLS = {"poetry": "pyproject.toml", "uv": "pyproject.toml", "pipenv": "Pipfile"}
+"""Installers that keep a lock file, and the manifest beside it."""
 
 
 @dataclass(frozen=True)
@@ -81,12 +81,11 @@ def _choose(
         return replace(known, refusal=refusal)
     if serving:
         return replace(known, target=serving[0], note=_note(context, serving[0]))
-    if set(facts.locked_tools()) & _PYPROJECT_TOOLS and _editable_pyproject(context):
-        names, markers, _, read = _declared(context, ["pyproject.toml"])
-        declared = known.declared | names
-        return replace(
-            known, target="pyproject.toml", declared=declared, markers=(*known.markers, *markers), files=read
-        )
+    beside = [_LOCKING_TOOLS[tool] for tool in facts.locked_tools() if tool in _LOCKING_TOOLS]
+    if beside and _editable(context, beside[0]):
+        names, markers, _, read = _declared(context, beside[:1])
+        every = (*known.markers, *markers)
+        return replace(known, target=beside[0], declared=known.declared | names, markers=every, files=read)
     if dockerfile.pip_packages(facts):
         return replace(known, in_dockerfile=True)
     tools = facts.locked_tools()
@@ -99,18 +98,18 @@ def _choose(
     return replace(known, refusal=reason, nothing=not (tools or paths))
 
 
-def _editable_pyproject(context: Path) -> bool:
+def _editable(context: Path, path: str) -> bool:
     """Whether it lists packages in a form that its editor knows; the plan renews the lock file beside it."""
-    text = read_text(context / "pyproject.toml")
+    text, editor = read_text(context / path), editor_for(path)
     try:
-        return text is not None and pyproject.add(text, "a-name-to-try") != text
+        return text is not None and editor is not None and editor.add(text, "a-name-to-try") != text
     except ManifestError:
         return False
 
 
 def _by_convention(context: Path) -> Manifests:
     """Without a Dockerfile nothing says what is installed: the manifest at the top, or its usual name."""
-    for name in ("requirements.txt", "pyproject.toml"):
+    for name in ("requirements.txt", "pyproject.toml", "Pipfile"):
         if read_text(context / name) is not None:
             declared, markers, unread, read = _declared(context, [name])
             known = Manifests(name, declared=frozenset(declared), markers=tuple(markers), files=read)

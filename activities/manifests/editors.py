@@ -8,7 +8,7 @@ from typing import Protocol
 
 from packaging.requirements import Requirement
 
-from activities.manifests import pyproject, requirements, setup_cfg
+from activities.manifests import pipfile, pyproject, requirements, setup_cfg
 
 _REQUIREMENTS = re.compile(
     r"^(?:.*requirements.*|constraints.*|(?:pip[-_]?)?reqs?(?:[-_.]\w+)*|(?:\w+[-_])?deps|dependencies)\.txt$",
@@ -40,6 +40,8 @@ def editor_for(path: str) -> ManifestEditor | None:
     file = PurePosixPath(path.replace("\\", "/"))
     if file.name == "pyproject.toml":
         return pyproject
+    if file.name == "Pipfile":
+        return pipfile
     if file.name == "setup.cfg":
         return setup_cfg
     in_folder = file.suffix == ".txt" and file.parent.name == "requirements"

@@ -12,8 +12,9 @@ import tomlkit
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.specifiers import SpecifierSet
 
+from activities.manifests import toml_table
 from activities.manifests.errors import ManifestError
-from activities.manifests.names import canonical, clauses, pinned, spelled, wanted
+from activities.manifests.names import canonical, pinned, spelled, wanted
 from activities.manifests.toml_text import (
     after_line,
     indent_of,
@@ -34,7 +35,7 @@ def declared(text: str) -> set[str]:
     """Canonical names that an install of the project asks for; extras and groups do not count."""
     document = parse(text.removeprefix(_BOM))
     names = {canonical(requirement.name) for requirement in _array(document) if requirement}
-    return names | {canonical(key) for key in _poetry(document) if key != "python"}
+    return names | {canonical(key) for key in _poetry(document) if key != toml_table.PYTHON}
 
 
 def requirement_of(text: str, name: str) -> Requirement | None:
@@ -60,7 +61,7 @@ def add(text: str, name: str, specifier: str = "") -> str:
     if lookup(document, _ARRAY) is not None:
         result = _add_to_array(body, requirement)
     elif isinstance(lookup(document, _POETRY), Mapping):
-        result = _add_to_poetry(body, requirement)
+        result = toml_table.add(body, _POETRY, requirement)
     elif isinstance(lookup(document, ("project", "name")), str):
         result = _start_array(body, requirement)
     else:
@@ -89,7 +90,7 @@ def pin(text: str, name: str, version: str) -> str:
         )
     if items:
         return bom + _pin_in_array(body, items[0], specifier)
-    return bom + _pin_in_poetry(body, keys[0], specifier)
+    return bom + toml_table.pin(body, _POETRY, keys[0], specifier)
 
 
 def _array(document: tomlkit.TOMLDocument) -> list[Requirement | None]:
@@ -176,24 +177,6 @@ def _start_array(text: str, requirement: Requirement) -> str:
     return text[:here] + (line + end if text[:here].endswith("\n") else end + line) + text[here:]
 
 
-def _add_to_poetry(text: str, requirement: Requirement) -> str:
-    keys = _poetry(parse(text))
-    if not keys:
-        raise ManifestError("[tool.poetry.dependencies] is empty; the place is not clear")
-    names = [canonical(key) for key in keys if key != "python"]
-    sorted_now = len(names) > 1 and names == sorted(names)
-    smaller = [key for key in keys if key == "python" or canonical(key) < canonical(requirement.name)]
-    anchor = smaller[-1] if sorted_now and smaller else keys[-1]
-    span = span_of(text, (*_POETRY, anchor))
-    here = after_line(text, span.end)
-    version = quoted(clauses(requirement.specifier) or "*", '"')
-    extras = ", ".join(f'"{extra}"' for extra in sorted(requirement.extras))
-    value = f"{{extras = [{extras}], version = {version}}}" if extras else version
-    line = f"{requirement.name} = {value}"
-    end = line_end(text)
-    return text[:here] + (line + end if text[:here].endswith("\n") else end + line) + text[here:]
-
-
 def _pin_in_array(text: str, index: int, specifier: SpecifierSet) -> str:
     requirement = _array(parse(text))[index]
     if requirement is None or requirement.url:
@@ -203,15 +186,3 @@ def _pin_in_array(text: str, index: int, specifier: SpecifierSet) -> str:
     requirement.specifier = specifier
     value = spelled(requirement) + marker
     return text[: span.start] + quoted(value, text[span.start :]) + text[span.end :]
-
-
-def _pin_in_poetry(text: str, key: str, specifier: SpecifierSet) -> str:
-    path: tuple[str | int, ...] = (*_POETRY, key)
-    value = lookup(parse(text), path)
-    if isinstance(value, Mapping):
-        path = (*path, "version")
-        value = value.get("version")
-    if not isinstance(value, str):
-        raise ManifestError(f"{key} has no version here")
-    span = span_of(text, path)
-    return text[: span.start] + quoted(clauses(specifier), text[span.start :]) + text[span.end :]

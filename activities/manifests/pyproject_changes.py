@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from activities.manifests.errors import ManifestError
+from activities.manifests import toml_table
 from activities.manifests.names import canonical
 from activities.manifests.requirement_text import name_in, renamed, with_extras
 from activities.manifests.toml_text import Span, after_line, line_start, lookup, parse, quoted, span_of
@@ -20,13 +20,18 @@ Path = tuple[str | int, ...]
 
 def rename(text: str, old: str, new: str) -> str:
     """The text with `old` under the name `new`. Raises ManifestError where `old` is not declared."""
-    return _changed(text, old, lambda value: renamed(value, new), lambda line: _key_renamed(line, new))
+    return _changed(
+        text, old, lambda value: renamed(value, new), lambda line: toml_table.renamed_line(line, new)
+    )
 
 
 def add_extras(text: str, name: str, extras: frozenset[str]) -> str:
     """The text with `name` asked for with these extras too. Raises ManifestError where it cannot be."""
     return _changed(
-        text, name, lambda value: with_extras(value, extras), lambda line: _key_extras(line, extras)
+        text,
+        name,
+        lambda value: with_extras(value, extras),
+        lambda line: toml_table.line_with_extras(line, extras),
     )
 
 
@@ -49,16 +54,7 @@ def _changed(
         if in_array is None:
             return bom + _without(body, span)
         return bom + body[: span.start] + quoted(in_array(value), body[span.start :]) + body[span.end :]
-    table = lookup(parse(body), _POETRY)
-    keys = [key for key in table if canonical(key) == canonical(name)] if isinstance(table, Mapping) else []
-    if not keys:
-        raise ManifestError(f"{name} is not declared in this file")
-    span = span_of(body, (*_POETRY, keys[0]))
-    start, end = line_start(body, span.start), after_line(body, span.end)
-    if "\n" in body[span.start : span.end]:
-        raise ManifestError(f"{name} is declared over several lines")
-    line = body[start:end]
-    return bom + body[:start] + (in_table(line) if in_table else "") + body[end:]
+    return bom + toml_table.changed(body, _POETRY, name, in_table)
 
 
 def _items(text: str) -> Iterator[tuple[Path, str]]:
@@ -89,20 +85,3 @@ def _without(text: str, span: Span) -> str:
         return text[: span.start] + text[span.end + comma.end() :]
     before = re.search(r"[ \t]*,[ \t]*$", text[: span.start])
     return text[: before.start() if before else span.start] + text[span.end :]
-
-
-def _key_renamed(line: str, new: str) -> str:
-    found = re.match(r"^(\s*)([\"']?)[\w.-]+\2(\s*=)", line)
-    if found is None:
-        raise ManifestError("the dependency is not declared in a plain form")
-    return f"{found[1]}{found[2]}{new}{found[2]}{found[3]}" + line[found.end() :]
-
-
-def _key_extras(line: str, extras: frozenset[str]) -> str:
-    plain = re.match(r"^(?P<head>\s*[\"']?[\w.-]+[\"']?\s*=\s*)(?P<version>\"[^\"]*\"|'[^']*')", line)
-    if plain is None:
-        raise ManifestError(
-            "the dependency is declared as a table; its extras are for its own tool to change"
-        )
-    names = ", ".join(f'"{extra}"' for extra in sorted(extras))
-    return f"{plain['head']}{{extras = [{names}], version = {plain['version']}}}" + line[plain.end() :]

@@ -11,6 +11,7 @@ from packaging.version import Version
 from activities.manifests import (
     dockerfile,
     dockerfile_pip,
+    pipfile,
     pyproject_changes,
     requirements_changes,
     setup_cfg,
@@ -140,6 +141,8 @@ def _changes(finding: Finding) -> tuple[ModuleType | None, ManifestEditor | None
         return None, None
     if target.endswith("setup.cfg"):
         return setup_cfg, editor
+    if editor is pipfile:
+        return pipfile, editor
     return (pyproject_changes if target.endswith(".toml") else requirements_changes), editor
 
 

@@ -35,6 +35,18 @@ def test_pyproject_takes_what_the_lock_file_must_hold(tmp_path: Path, install: s
 
 
 @pytest.mark.parametrize(
+    "install", ["pip install pipenv && pipenv install --system --deploy", "pipenv sync --system"]
+)
+def test_the_pipfile_takes_it_where_pipenv_installs(tmp_path: Path, install: str) -> None:
+    """As above; a Pipfile without a table of packages is declined."""
+    given = files(install, UV) | {"api/Pipfile": '[packages]\nflask = "*"\n'}
+    result = diagnosed(project(tmp_path / "one", given), missing("redis"))
+    assert shown(result) == [("add_python_package", ("redis",), "api/Pipfile", "evidence")]
+    declined = diagnosed(project(tmp_path / "two", given | {"api/Pipfile": ""}), missing("redis"))
+    assert declined.decision is Decision.DECLINE
+
+
+@pytest.mark.parametrize(
     ("install", "pyproject"),
     [
         ("poetry install", "not toml ["),

@@ -120,7 +120,8 @@ def test_a_replacement_forgets_the_old_version() -> None:
         ("pyproject.toml", '[project]\nname = "x"\ndependencies = ["quart"]\n'),
         ("Dockerfile", "FROM python:3.11\nRUN pip install flask\n"),
         ("setup.py", "setup(install_requires=['flask'])\n"),
-        ("Pipfile", "[packages]\nflask = '*'\n"),
+        ("Pipfile", "[dev-packages]\nflask = '*'\n"),
+        ("Pipfile.lock", "{}"),
     ],
 )
 def test_what_cannot_be_removed_safely_is_refused(target: str, text: str) -> None:

@@ -70,10 +70,15 @@ class Town:
 
 
 @asynccontextmanager
-async def town(host: ScriptedHost) -> AsyncIterator[Town]:
-    """Start everything; workers and server end with the body."""
+async def town(host: ScriptedHost, server: str | None = None) -> AsyncIterator[Town]:
+    """Start everything; workers and server end with the body.
+
+    Args:
+        host: the Docker host.
+        server: path of another release's command line; None: the one that is installed with us.
+    """
     settings = WorkerSettings(task_queue=QUEUE)
-    binary = str(Path(sys.executable).parent / "temporal")
+    binary = server or str(Path(sys.executable).parent / "temporal")
     async with await WorkflowEnvironment.start_local(
         dev_server_existing_path=binary, data_converter=data_converter, dev_server_extra_args=server_flags()
     ) as env:
