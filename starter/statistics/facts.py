@@ -94,7 +94,7 @@ def facts_of(record: RunRecord, taken: Mapping[str, datetime] | None = None) -> 
         rejected=verdicts.count(Verdict.REJECTED),
         refused=tuple(a.code or "?" for a in record.approvals if a.verdict is Verdict.REFUSED),
         waits=tuple(_spent(step) for step in _begun(record, StepName.APPROVE) if step.completed_at),
-        rolled_back=record.rollback is not None and not record.rollback.nothing_written,
+        rolled_back=_rolled_back(record),
         rollback_incomplete=record.code == "rollback_incomplete",
         causes=tuple(Cause(f.rule, str(f.kind), f.names) for f in findings),
         downtime_seconds=record.downtime_seconds,
@@ -140,6 +140,12 @@ def _approval_problem(record: RunRecord) -> str | None:
     if not any(a.plan_digest == digest and _in_force(a, begun) for a in approvals):
         return "no approval in force names the digest of the plan that was carried out"
     return None
+
+
+def _rolled_back(record: RunRecord) -> bool:
+    """Whether it was taken back in the end: before a later round's approval it is only put aside."""
+    undone = record.rollback is not None and not record.rollback.nothing_written
+    return undone and record.status is not RunStatus.SUCCEEDED
 
 
 def _in_force(approval: Approval, at: datetime) -> bool:

@@ -151,3 +151,5 @@ def test_the_rest_of_a_record() -> None:
     assert facts.waits == (7.0,)
     assert (facts.downtime_seconds, facts.rolled_back) == (2.5, False)
     assert facts_of(rolled_back()).rolled_back
+    interim = RollbackOutcome(complete=True, state="as before")
+    assert not facts_of(repair(rollback=interim)).rolled_back, "a later round succeeded"
