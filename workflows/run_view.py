@@ -29,6 +29,7 @@ class RunView(TakesOneRequest):
                 service=request.service,
                 project=request.project,
                 requested_by=request.requested_by,
+                retry_of=request.retry_of,
                 created_at=info.workflow_start_time,
             )
         )

@@ -259,7 +259,7 @@ async def test_without_temporal_the_stored_report_is_read(tmp_path: Path) -> Non
     for name in (ROLLED_BACK.run_id, ROLLED_BACK.workflow_id):
         record = await starter.get(name)
         assert record.status is RunStatus.ROLLED_BACK
-        assert "report stored on this machine" in record.warnings[-1]
+        assert "this is the stored report" in record.warnings[-1]
     assert [r.run_id for r in await starter.list()] == [ROLLED_BACK.run_id]
     with pytest.raises(OrchestratorError) as caught:
         await starter.get("mm:other")
