@@ -16,9 +16,9 @@ from activities.adapters.artifact_store import ArtifactStore
 from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.heartbeat import beating
 from activities.adapters.journal import JournalStore
+from activities.adapters.measuring import Metrics
 from activities.adapters.project_resources import DaemonRefused
 from activities.adapters.redaction import Redactor
-from activities.adapters.statsd import Metrics
 from activities.holding import keep_the_last
 from workflows import ports
 from workflows.errors import OrchestratorError
@@ -58,7 +58,7 @@ class Report:
             stored = await self._reported_by_another(job) or await self._store(job)
             if outcome is not None:
                 await self._settle(job.run, outcome)
-            await self.metrics.run_ended(job.record)
+            await self.metrics.run_ended(job.record, recovered=self.settled_by == "recover")
             return ArtifactsResult(artifacts=stored)
 
     def _check_claim(self, run: RunRef, outcome: str) -> None:

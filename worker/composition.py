@@ -9,6 +9,7 @@ from typing import TypedDict
 
 from activities.adapters.artifact_store import ArtifactStore
 from activities.adapters.compose_runner import ComposeRunner
+from activities.adapters.counted import Counted
 from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.git_diff import GitDiff
 from activities.adapters.holds import HoldStore
@@ -17,11 +18,13 @@ from activities.adapters.journal import JournalStore
 from activities.adapters.llm import LlmClient
 from activities.adapters.llm_budget import LlmBudget
 from activities.adapters.masking import Masking
+from activities.adapters.measuring import Metrics
 from activities.adapters.policy_file import PolicySource
 from activities.adapters.project_resources import ProjectResources
 from activities.adapters.redaction import Redactor
+from activities.adapters.series import Sink
 from activities.adapters.state_dir import PlanStore, StateDir
-from activities.adapters.statsd import Metrics
+from activities.adapters.statsd import StatsD
 from activities.adapters.temporal_runs import TemporalRuns
 from activities.adapters.throwaway import Throwaway
 from activities.adapters.used_tokens import UsedTokens
@@ -128,13 +131,16 @@ async def build_adapters(
         resources=ProjectResources(engine.client),
         git=GitDiff(environment),
         throwaway=Throwaway(engine.client),
-        metrics=Metrics(
-            settings.statsd_host if settings.statsd_enabled else None,
-            settings.statsd_port,
-            settings.statsd_prefix,
-        ),
+        metrics=_metrics(settings, state),
         second_opinion=_second_opinion(settings, state),
     )
+
+
+def _metrics(settings: WorkerSettings, state: StateDir) -> Metrics:
+    sinks: list[Sink] = []
+    if settings.statsd_enabled and settings.statsd_host:
+        sinks.append(StatsD(settings.statsd_host, settings.statsd_port, settings.statsd_prefix))
+    return Metrics(tuple(sinks), Counted(state))
 
 
 def _second_opinion(settings: WorkerSettings, state: StateDir) -> SecondOpinion | None:
@@ -172,6 +178,7 @@ def wire(adapters: Adapters, settings: WorkerSettings, host: str) -> Wiring:
         of_temporal=lambda client: bind_temporal(TemporalRuns(client, settings.task_queue)),
         unsettled=adapters.journals.unsettled,
         leftovers=adapters.throwaway.sweep,
+        metrics=adapters.metrics,
     )
 
 

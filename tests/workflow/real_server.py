@@ -70,8 +70,8 @@ class Town:
 
 
 @asynccontextmanager
-async def town(host: ScriptedHost) -> AsyncIterator[Town]:
-    """Start everything; workers and server end with the body."""
+async def town(host: ScriptedHost, **wired: Any) -> AsyncIterator[Town]:
+    """Start everything; workers and server end with the body. ``wired``: more fields of the wiring."""
     settings = WorkerSettings(task_queue=QUEUE)
     binary = str(Path(sys.executable).parent / "temporal")
     async with await WorkflowEnvironment.start_local(
@@ -82,6 +82,7 @@ async def town(host: ScriptedHost) -> AsyncIterator[Town]:
             activities={n: a for n, a in host.activities().items() if n not in REAL},
             mask=str,
             of_temporal=lambda client: bind_temporal(TemporalRuns(client, QUEUE)),
+            **wired,
         )
         assert {port.name for port in PORTS} >= REAL
         async with running_workers(env.client, settings, wiring):
