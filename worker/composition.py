@@ -2,10 +2,12 @@
 
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypedDict
+
+from temporalio.client import Client
 
 from activities.adapters.artifact_store import ArtifactStore
 from activities.adapters.compose_runner import ComposeRunner
@@ -19,6 +21,7 @@ from activities.adapters.llm import LlmClient
 from activities.adapters.llm_budget import LlmBudget
 from activities.adapters.masking import Masking
 from activities.adapters.measuring import Metrics
+from activities.adapters.outbox import Outbox
 from activities.adapters.policy_file import PolicySource
 from activities.adapters.project_resources import ProjectResources
 from activities.adapters.redaction import Redactor
@@ -28,6 +31,7 @@ from activities.adapters.statsd import StatsD
 from activities.adapters.temporal_runs import TemporalRuns
 from activities.adapters.throwaway import Throwaway
 from activities.adapters.used_tokens import UsedTokens
+from activities.adapters.webhook import Webhook
 from activities.analyze import Analyze
 from activities.approve import RecordApprovals, Revalidate
 from activities.build import Build
@@ -39,6 +43,7 @@ from activities.hold import AwaitRelease, LookAround
 from activities.lane import EnterLane, LeaveLane
 from activities.locate import Locate
 from activities.locking.locker import Locker
+from activities.notify import Notify
 from activities.patch import Patch
 from activities.plan import Plan
 from activities.preflight import Preflight
@@ -50,10 +55,14 @@ from activities.second_opinion import SecondOpinion
 from activities.settle import Recovery, Settle
 from activities.verify import Verify
 from activities.watch import LookUp, ReadRecord, WatchRun
+from worker.postman import Postman
 from worker.settings import WorkerSettings, queue_word
-from worker.workers import Activity, Wiring
+from worker.workers import Activity, Loop, Wiring
 from workflows import ports
 from workflows.errors import OrchestratorError
+from workflows.models.notification import NotifyEvent
+
+_APPROVALS = frozenset({NotifyEvent.AWAITING_APPROVAL, NotifyEvent.APPROVAL_EXPIRING})
 
 
 class _Stored(TypedDict):
@@ -81,6 +90,8 @@ class Adapters:
     git: GitDiff
     throwaway: Throwaway
     metrics: Metrics
+    outbox: Outbox | None = None
+    """None: no webhook is configured."""
     second_opinion: SecondOpinion | None = None
     """None: no language model is configured."""
 
@@ -132,6 +143,7 @@ async def build_adapters(
         git=GitDiff(environment),
         throwaway=Throwaway(engine.client),
         metrics=_metrics(settings, state),
+        outbox=Outbox(state, settings.notify_events) if settings.notify_url else None,
         second_opinion=_second_opinion(settings, state),
     )
 
@@ -179,7 +191,20 @@ def wire(adapters: Adapters, settings: WorkerSettings, host: str) -> Wiring:
         unsettled=adapters.journals.unsettled,
         leftovers=adapters.throwaway.sweep,
         metrics=adapters.metrics,
+        beside=beside(adapters, settings),
     )
+
+
+def beside(on: Adapters, settings: WorkerSettings) -> Callable[[Client], tuple[Loop, ...]]:
+    """What goes on beside the runs for as long as the worker lives."""
+
+    def loops(_client: Client) -> tuple[Loop, ...]:
+        if on.outbox is None or settings.notify_url is None:
+            return ()
+        webhook = Webhook(settings.notify_url.get_secret_value(), settings.notify_secret.get_secret_value())
+        return (Postman(on.outbox, webhook, on.metrics).forever,)
+
+    return loops
 
 
 def bind(on: Adapters, host: str, task_queue: str) -> dict[str, Activity]:
@@ -194,6 +219,7 @@ def bind(on: Adapters, host: str, task_queue: str) -> dict[str, Activity]:
         ports.REPORT.name: report_step(on).report,
         ports.LOOK_AROUND.name: LookAround(holds=on.holds, journals=on.journals).look_around,
         ports.AWAIT_RELEASE.name: AwaitRelease(holds=on.holds).await_release,
+        ports.NOTIFY.name: Notify(outbox=on.outbox).notify,
         ports.SETTLE.name: Settle(recovery=recovery_of(on)).settle,
     }
 
@@ -207,6 +233,7 @@ def _bind_before_the_first_write(on: Adapters, plans: PlanStore, stored: _Stored
             journals=on.journals,
             artifacts=on.artifacts,
             holds=on.holds,
+            announced=on.outbox is not None and not _APPROVALS.isdisjoint(on.outbox.events),
         ).preflight,
         ports.ANALYZE.name: Analyze(
             engine=on.engine,
@@ -279,7 +306,13 @@ def rollback_step(on: Adapters) -> Rollback:
 
 def report_step(on: Adapters) -> Report:
     """The report; ``recover`` writes the same one."""
-    return Report(journals=on.journals, artifacts=on.artifacts, docker=on.engine, metrics=on.metrics)
+    return Report(
+        journals=on.journals,
+        artifacts=on.artifacts,
+        docker=on.engine,
+        metrics=on.metrics,
+        outbox=on.outbox,
+    )
 
 
 def recovery_of(on: Adapters) -> Recovery:

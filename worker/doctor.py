@@ -10,6 +10,7 @@ from typing import Final
 
 from activities.adapters.compose_runner import ComposeRunner
 from activities.adapters.docker_engine import DockerEngine
+from activities.adapters.outbox import waiting_files
 from activities.adapters.policy_file import load_policy
 from activities.adapters.state_dir import StateDir
 from activities.adapters.workspace import MINIMUM_FREE_BYTES
@@ -51,6 +52,7 @@ async def examine(settings: WorkerSettings) -> tuple[Check, ...]:
         ("State directory", lambda: asyncio.to_thread(_state, settings)),
         ("Free space", lambda: asyncio.to_thread(_space, settings)),
         ("Policy", lambda: asyncio.to_thread(_policy, settings.policy_path)),
+        ("Notifications", lambda: asyncio.to_thread(_notifications, settings)),
         ("Embedded server", lambda: asyncio.to_thread(_embedded)),
         ("Temporal", lambda: _temporal(settings)),
     )
@@ -99,6 +101,16 @@ def _policy(path: Path | None) -> tuple[Grade, str]:
         return Grade.OK, "none: Dockerfiles and dependency manifests of the service may change, nothing else"
     policy = load_policy(path)
     return Grade.OK, f"{path}: {', '.join(sorted(policy.projects)) or 'no project'}"
+
+
+def _notifications(settings: WorkerSettings) -> tuple[Grade, str]:
+    """Never names the address: it may hold a token."""
+    if settings.notify_url is None:
+        return Grade.OK, "no webhook is configured"
+    waiting = len(waiting_files(settings.state_dir / "outbox"))
+    signed = "signed" if settings.notify_secret.get_secret_value() else "not signed"
+    grade = Grade.NOTE if waiting else Grade.OK
+    return grade, f"a webhook is configured, {signed}; {waiting} wait for delivery"
 
 
 def _embedded() -> tuple[Grade, str]:

@@ -16,7 +16,7 @@ from worker.error_mapping import ErrorMapping
 from worker.sandbox import sandbox
 from worker.settings import WorkerSettings
 from worker.step_metrics import StepMetrics
-from worker.sweep import Sweep, sweeping
+from worker.sweep import Sweep, running_beside
 from worker.telemetry import Mask
 from workflows.orchestrator_run import OrchestratorRun
 from workflows.ports import PORTS
@@ -24,6 +24,7 @@ from workflows.project_lane import ProjectLane
 from workflows.run_guard import RunGuard
 
 Activity = Callable[..., Any]
+Loop = Callable[[], Awaitable[None]]
 
 # A cancellation must reach a build within a second, whatever its heartbeat timeout (TEMPORAL trap 2).
 _HEARTBEAT_THROTTLE: Final = timedelta(seconds=1)
@@ -54,6 +55,7 @@ class Wiring:
         workflows: workflow classes; the real ones unless a test stands in for them.
         of_temporal: the ports that need a client, once there is one.
         unsettled: journals of this host that await their end, for the sweep; empty where none can be.
+        beside: loops that run as long as the workers; they never end by themselves.
         metrics: where steps and runs are counted.
         leftovers: removes throwaway containers that nobody waits for any more, for the sweep.
     """
@@ -65,6 +67,7 @@ class Wiring:
     of_temporal: Callable[[Client], Mapping[str, Activity]] = lambda _client: {}
     unsettled: Callable[[], tuple[Journal, ...]] = lambda: ()
     leftovers: Callable[[], Awaitable[int]] = _nothing
+    beside: Callable[[Client], tuple[Loop, ...]] = lambda _client: ()
     metrics: Metrics = field(default_factory=Metrics)
 
 
@@ -111,5 +114,6 @@ async def running_workers(client: Client, settings: WorkerSettings, wiring: Wiri
             await stack.enter_async_context(worker)
         runs = TemporalRuns(client, settings.task_queue)
         sweep = Sweep(runs, settings.host_queue(wiring.host), wiring.unsettled, wiring.leftovers)
-        await stack.enter_async_context(sweeping(sweep))
+        for loop in (sweep.forever, *wiring.beside(client)):
+            await stack.enter_async_context(running_beside(loop))
         yield

@@ -74,6 +74,7 @@ BESIDES = {
     "watch_run",
     "read_record",
     "settle",
+    "notify",
 }
 STEPS = {port.name for port in ports.PORTS} - BESIDES
 
@@ -250,6 +251,9 @@ class ScriptedHost:
 
     def _read_record(self, job: GuardedRun) -> ReadRecordResult:
         return ReadRecordResult()
+
+    def _notify(self, job: ports.NotifyInput) -> ports.NotifyResult:
+        return ports.NotifyResult(kept=True)
 
     def _settle(self, job: SettleInput) -> SettleResult:
         return SettleResult(settled=True, state="as before")
