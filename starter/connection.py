@@ -9,6 +9,7 @@ from temporalio.client import Client, RetryConfig
 from temporalio.service import RPCError, RPCStatusCode
 
 from starter.converter import data_converter
+from starter.telemetry import tracing_interceptors
 from workflows.errors import OrchestratorError
 
 CONNECT_TIMEOUT: Final = timedelta(seconds=5)
@@ -41,6 +42,7 @@ async def open_client(address: str, namespace: str) -> Client:
             lazy=True,
             connect_timeout=CONNECT_TIMEOUT,
             retry_config=_RETRIES,
+            interceptors=tracing_interceptors(),
         )
 
 

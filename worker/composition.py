@@ -57,6 +57,8 @@ from activities.verify import Verify
 from activities.watch import LookUp, ReadRecord, WatchRun
 from worker.postman import Postman
 from worker.settings import WorkerSettings, queue_word
+from worker.telemetry import Mask
+from worker.telemetry.otel import otel_meter
 from worker.workers import Activity, Loop, Wiring
 from workflows import ports
 from workflows.errors import OrchestratorError
@@ -152,6 +154,8 @@ def _metrics(settings: WorkerSettings, state: StateDir) -> Metrics:
     sinks: list[Sink] = []
     if settings.statsd_enabled and settings.statsd_host:
         sinks.append(StatsD(settings.statsd_host, settings.statsd_port, settings.statsd_prefix))
+    if (meter := otel_meter(mask_of(settings))) is not None:
+        sinks.append(meter)
     return Metrics(tuple(sinks), Counted(state))
 
 
@@ -186,7 +190,7 @@ def wire(adapters: Adapters, settings: WorkerSettings, host: str) -> Wiring:
     return Wiring(
         host=word,
         activities=bind(adapters, word, settings.task_queue),
-        mask=Redactor().text,
+        mask=mask_of(settings),
         of_temporal=lambda client: bind_temporal(TemporalRuns(client, settings.task_queue)),
         unsettled=adapters.journals.unsettled,
         leftovers=adapters.throwaway.sweep,
@@ -205,6 +209,11 @@ def beside(on: Adapters, settings: WorkerSettings) -> Callable[[Client], tuple[L
         return (Postman(on.outbox, webhook, on.metrics).forever,)
 
     return loops
+
+
+def mask_of(settings: WorkerSettings) -> Mask:
+    """Masks what leaves the process in log lines, traces and errors (I5)."""
+    return Redactor(settings.notify_secrets).text
 
 
 def bind(on: Adapters, host: str, task_queue: str) -> dict[str, Activity]:

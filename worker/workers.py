@@ -74,7 +74,7 @@ class Wiring:
 def build_workers(client: Client, settings: WorkerSettings, wiring: Wiring) -> tuple[Worker, Worker]:
     """The worker of the lifecycle and the worker of the host's steps, neither started yet."""
     graceful = timedelta(seconds=settings.graceful_shutdown_seconds)
-    mapping = ErrorMapping(wiring.mask)
+    mapping = ErrorMapping(wiring.mask, wiring.host)
     bound = {**wiring.of_temporal(client), **wiring.activities}
     lifecycle = Worker(
         client,

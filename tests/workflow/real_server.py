@@ -3,13 +3,13 @@
 import asyncio
 import sys
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from temporalio.client import Client, WorkflowHandle
+from temporalio.client import Client, Interceptor, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 
 from activities.adapters.temporal_runs import TemporalRuns
@@ -70,12 +70,20 @@ class Town:
 
 
 @asynccontextmanager
-async def town(host: ScriptedHost, **wired: Any) -> AsyncIterator[Town]:
-    """Start everything; workers and server end with the body. ``wired``: more fields of the wiring."""
+async def town(
+    host: ScriptedHost, interceptors: Sequence[Interceptor] = (), **wired: Any
+) -> AsyncIterator[Town]:
+    """Start everything; workers and server end with the body.
+
+    ``interceptors`` are the client's, ``wired`` are more fields of the wiring.
+    """
     settings = WorkerSettings(task_queue=QUEUE)
     binary = str(Path(sys.executable).parent / "temporal")
     async with await WorkflowEnvironment.start_local(
-        dev_server_existing_path=binary, data_converter=data_converter, dev_server_extra_args=server_flags()
+        dev_server_existing_path=binary,
+        data_converter=data_converter,
+        dev_server_extra_args=server_flags(),
+        interceptors=list(interceptors),
     ) as env:
         wiring = Wiring(
             host=HOST,
