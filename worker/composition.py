@@ -2,16 +2,13 @@
 
 import os
 import socket
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypedDict
 
-from temporalio.client import Client
-
 from activities.adapters.artifact_store import ArtifactStore
 from activities.adapters.compose_runner import ComposeRunner
-from activities.adapters.counted import Counted
 from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.git_diff import GitDiff
 from activities.adapters.holds import HoldStore
@@ -24,14 +21,10 @@ from activities.adapters.measuring import Metrics
 from activities.adapters.outbox import Outbox
 from activities.adapters.policy_file import PolicySource
 from activities.adapters.project_resources import ProjectResources
-from activities.adapters.redaction import Redactor
-from activities.adapters.series import Sink
 from activities.adapters.state_dir import PlanStore, StateDir
-from activities.adapters.statsd import StatsD
 from activities.adapters.temporal_runs import TemporalRuns
 from activities.adapters.throwaway import Throwaway
 from activities.adapters.used_tokens import UsedTokens
-from activities.adapters.webhook import Webhook
 from activities.analyze import Analyze
 from activities.approve import RecordApprovals, Revalidate
 from activities.build import Build
@@ -55,16 +48,11 @@ from activities.second_opinion import SecondOpinion
 from activities.settle import Recovery, Settle
 from activities.verify import Verify
 from activities.watch import LookUp, ReadRecord, WatchRun
-from worker.postman import Postman
+from worker.observing import Observed, announces, mask_of, metrics_of, outbox_of
 from worker.settings import WorkerSettings, queue_word
-from worker.telemetry import Mask
-from worker.telemetry.otel import otel_meter
-from worker.workers import Activity, Loop, Wiring
+from worker.workers import Activity, Wiring
 from workflows import ports
 from workflows.errors import OrchestratorError
-from workflows.models.notification import NotifyEvent
-
-_APPROVALS = frozenset({NotifyEvent.AWAITING_APPROVAL, NotifyEvent.APPROVAL_EXPIRING})
 
 
 class _Stored(TypedDict):
@@ -144,19 +132,10 @@ async def build_adapters(
         resources=ProjectResources(engine.client),
         git=GitDiff(environment),
         throwaway=Throwaway(engine.client),
-        metrics=_metrics(settings, state),
-        outbox=Outbox(state, settings.notify_events) if settings.notify_url else None,
+        metrics=metrics_of(settings, state),
+        outbox=outbox_of(settings, state),
         second_opinion=_second_opinion(settings, state),
     )
-
-
-def _metrics(settings: WorkerSettings, state: StateDir) -> Metrics:
-    sinks: list[Sink] = []
-    if settings.statsd_enabled and settings.statsd_host:
-        sinks.append(StatsD(settings.statsd_host, settings.statsd_port, settings.statsd_prefix))
-    if (meter := otel_meter(mask_of(settings))) is not None:
-        sinks.append(meter)
-    return Metrics(tuple(sinks), Counted(state))
 
 
 def _second_opinion(settings: WorkerSettings, state: StateDir) -> SecondOpinion | None:
@@ -187,6 +166,9 @@ async def _policies(
 def wire(adapters: Adapters, settings: WorkerSettings, host: str) -> Wiring:
     """The steps of one host, each on the adapters it needs."""
     word = queue_word(host)
+    observed = Observed(
+        settings, word, adapters.state.root, adapters.metrics, adapters.outbox, adapters.journals.unsettled
+    )
     return Wiring(
         host=word,
         activities=bind(adapters, word, settings.task_queue),
@@ -195,25 +177,8 @@ def wire(adapters: Adapters, settings: WorkerSettings, host: str) -> Wiring:
         unsettled=adapters.journals.unsettled,
         leftovers=adapters.throwaway.sweep,
         metrics=adapters.metrics,
-        beside=beside(adapters, settings),
+        beside=observed.loops,
     )
-
-
-def beside(on: Adapters, settings: WorkerSettings) -> Callable[[Client], tuple[Loop, ...]]:
-    """What goes on beside the runs for as long as the worker lives."""
-
-    def loops(_client: Client) -> tuple[Loop, ...]:
-        if on.outbox is None or settings.notify_url is None:
-            return ()
-        webhook = Webhook(settings.notify_url.get_secret_value(), settings.notify_secret.get_secret_value())
-        return (Postman(on.outbox, webhook, on.metrics).forever,)
-
-    return loops
-
-
-def mask_of(settings: WorkerSettings) -> Mask:
-    """Masks what leaves the process in log lines, traces and errors (I5)."""
-    return Redactor(settings.notify_secrets).text
 
 
 def bind(on: Adapters, host: str, task_queue: str) -> dict[str, Activity]:
@@ -242,7 +207,7 @@ def _bind_before_the_first_write(on: Adapters, plans: PlanStore, stored: _Stored
             journals=on.journals,
             artifacts=on.artifacts,
             holds=on.holds,
-            announced=on.outbox is not None and not _APPROVALS.isdisjoint(on.outbox.events),
+            announced=announces(on.outbox),
         ).preflight,
         ports.ANALYZE.name: Analyze(
             engine=on.engine,

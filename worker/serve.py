@@ -17,8 +17,9 @@ from starter.address import resolve_address
 from starter.connection import temporal_errors
 from starter.converter import data_converter
 from starter.telemetry import tracing_interceptors
-from worker.composition import compose, compose_embedded, mask_of
+from worker.composition import compose, compose_embedded
 from worker.embedded import DEV, RunningStack, embedded_stack
+from worker.observing import mask_of
 from worker.search_attributes import register_search_attributes
 from worker.settings import LogFormat, WorkerSettings, load_settings
 from worker.state_lock import worker_lock
