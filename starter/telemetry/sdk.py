@@ -22,13 +22,11 @@ from opentelemetry.sdk.trace.id_generator import RandomIdGenerator
 
 from starter.masking import mask as starter_mask
 from starter.telemetry.masked_spans import Mask, MaskingExporter, masked_attributes
-from starter.telemetry.variables import wanted
 
 TRACER: Final = "mm_orchestrator"
 _SERVICE: Final = "mm-orchestrator"
 _TIMEOUT_SECONDS: Final = 5.0
 
-_log = logging.getLogger("mm_orchestrator.telemetry")
 _lock = threading.Lock()
 _running: "Tracing | None" = None
 _ends: list[Callable[[], object]] = []
@@ -81,8 +79,6 @@ def tracing(mask: Mask = starter_mask) -> Tracing:
     global _running  # noqa: PLW0603 - OpenTelemetry's provider is one per process as well
     with _lock:
         if _running is None:
-            for refused in wanted(os.environ).refused:
-                _log.warning("OpenTelemetry: %s", refused)
             # what it says about a collector that is gone, MaskingExporter says once
             logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
             exporter = OTLPSpanExporter(timeout=timeout_seconds("TRACES"))

@@ -27,12 +27,14 @@ def wanted(environment: Mapping[str, str]) -> Wanted:
 
 
 def _signal(environment: Mapping[str, str], signal: str, refused: list[str]) -> bool:
-    endpoint = _first(environment, f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+    endpoint = first_set(environment, f"OTEL_EXPORTER_OTLP_{signal}_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
     exporter = environment.get(f"OTEL_{signal}_EXPORTER", "").strip().lower() or _OTLP
     if not endpoint or exporter == "none":
         return False
-    protocol = _first(environment, f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
-    if _OTLP not in exporter.split(","):
+    protocol = first_set(environment, f"OTEL_EXPORTER_OTLP_{signal}_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+    if not endpoint.startswith(("http://", "https://")):
+        refused.append(f"the endpoint of {signal.lower()} must begin with http:// or https://")
+    elif _OTLP not in exporter.split(","):
         refused.append(f"OTEL_{signal}_EXPORTER: only otlp and none are known")
     elif protocol not in _HTTP:
         refused.append(f"the protocol of {signal.lower()} can only be http/protobuf")
@@ -41,5 +43,6 @@ def _signal(environment: Mapping[str, str], signal: str, refused: list[str]) -> 
     return False
 
 
-def _first(environment: Mapping[str, str], *names: str) -> str:
+def first_set(environment: Mapping[str, str], *names: str) -> str:
+    """The first of these variables that has a value; '' where none has."""
     return next((environment[name].strip() for name in names if environment.get(name, "").strip()), "")

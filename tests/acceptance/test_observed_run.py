@@ -56,6 +56,7 @@ def watching(
             "ORCHESTRATOR_STATSD_PORT": str(statsd[0]),
             "OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint,
             "OTEL_EXPORTER_OTLP_HEADERS": f"x-key={KEY}",
+            "OTEL_METRIC_EXPORT_INTERVAL": "2000",
             "MM_ORCHESTRATOR_NOTIFY_URL": hook.url,
             "MM_ORCHESTRATOR_NOTIFY_SECRET": SIGNING,
             "MM_ORCHESTRATOR_LOG_FORMAT": "json",
@@ -97,6 +98,7 @@ def test_a_rolled_back_run_is_seen_from_everywhere(
     assert built.parent_span_id in {span.span_id for span in collector.named("RunActivity:build")}
     assert told(collector.named("RunActivity:rollback")[0], "mm.service") == "api"
     assert "mm_orchestrator.runs" in collector.numbers()
+    assert any(name.startswith("temporal_") for name in collector.numbers()), "the SDK's own"
 
     log = (operator.root / "dev.log").read_text()
     lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]

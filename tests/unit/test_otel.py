@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -20,7 +21,8 @@ from starter.telemetry import sdk
 from starter.telemetry.masked_spans import MaskingExporter
 from starter.telemetry.variables import Wanted, wanted
 from tests.unit.otlp_receiver import Collector, otlp_receiver
-from worker.telemetry.otel import otel_meter
+from worker.telemetry.otel import otel_meter, start_tracing
+from worker.telemetry.runtime import core_runtime, sdk_metrics
 
 ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318"}
 CANARY = "ghp_" + "k3Nd" * 9
@@ -50,6 +52,7 @@ VARIABLES: list[tuple[dict[str, str], bool, bool]] = [
     (ENDPOINT | {"OTEL_TRACES_EXPORTER": "console"}, False, True),
     (ENDPOINT | {"OTEL_SDK_DISABLED": "TRUE"}, False, False),
     (ENDPOINT | {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, False, False),
+    ({"OTEL_EXPORTER_OTLP_ENDPOINT": "collector:4318"}, False, False),
     (ENDPOINT | {"OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}, True, True),
 ]
 
@@ -166,6 +169,41 @@ def test_numbers_arrive_over_http(collector: Collector, monkeypatch: pytest.Monk
     assert numbers["mm_orchestrator.worker.up"].gauge.data_points[0].as_double == 1
     assert CANARY.encode() not in b"".join(collector.raw)
     assert b"deployment" in b"".join(collector.raw)
+
+
+def test_the_temporal_sdks_metrics_go_to_the_same_place() -> None:
+    """Off with the others; endpoint, headers and interval as the variables say."""
+    assert sdk_metrics({}) is None
+    assert sdk_metrics(ENDPOINT | {"OTEL_METRICS_EXPORTER": "none"}) is None
+    told = sdk_metrics(
+        ENDPOINT
+        | {"OTEL_EXPORTER_OTLP_HEADERS": "x-key=a%20b,other=2", "OTEL_METRIC_EXPORT_INTERVAL": "5000"}
+    )
+    assert told is not None
+    assert told.http
+    assert told.url == "http://127.0.0.1:4318/v1/metrics"
+    assert told.headers == {"x-key": "a b", "other": "2"}
+    assert told.metric_periodicity == timedelta(seconds=5)
+    own = {"OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": "http://m/x", "OTEL_METRIC_EXPORT_INTERVAL": "often"}
+    told = sdk_metrics(ENDPOINT | own)
+    assert told is not None
+    assert (told.url, told.metric_periodicity) == ("http://m/x", timedelta(seconds=60))
+
+
+def test_an_address_that_is_none_stops_no_worker(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is told once, without the address; the Temporal SDK would refuse to start."""
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", f"http://[{CANARY}")
+    core_runtime.cache_clear()
+    assert core_runtime() is not None
+    core_runtime.cache_clear()
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "collector:4318")
+    start_tracing(str)
+    told = [record.getMessage() for record in caplog.records]
+    assert "does not understand the address" in told[0]
+    assert "the endpoint of traces must begin with http:// or https://" in told[1]
+    assert CANARY not in caplog.text
 
 
 def test_the_end_of_a_process_waits_for_no_collector(

@@ -3,10 +3,13 @@
 Nothing here is imported, and nothing set up, unless the OTEL_* variables name a collector.
 """
 
+import logging
 import os
 from typing import TYPE_CHECKING
 
 from starter.telemetry.variables import wanted
+
+_log = logging.getLogger("mm_orchestrator.telemetry")
 
 if TYPE_CHECKING:
     from activities.adapters.otel_meter import OtelMeter
@@ -15,7 +18,10 @@ if TYPE_CHECKING:
 
 def start_tracing(mask: "Mask") -> None:
     """Set tracing up for this process, if it is wanted; before any client is made."""
-    if wanted(os.environ).traces:
+    asked = wanted(os.environ)
+    for refused in asked.refused:
+        _log.warning("OpenTelemetry: %s", refused)
+    if asked.traces:
         from starter.telemetry import sdk  # noqa: PLC0415 - see the module's first lines
 
         sdk.tracing(mask)
