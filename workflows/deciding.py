@@ -79,7 +79,8 @@ class DecidingRun(PerformingRun):
             await workflow.wait_condition(self._decided, timeout=quiet, timeout_summary="until the warning")
         except TimeoutError:
             self._warn_of_expiry(warn_before)
-            self._tell(NotifyEvent.APPROVAL_EXPIRING, gate)
+            if warn_before:
+                self._tell(NotifyEvent.APPROVAL_EXPIRING, gate)
             last = timedelta(seconds=warn_before)
             await workflow.wait_condition(self._decided, timeout=last, timeout_summary="approval time limit")
 

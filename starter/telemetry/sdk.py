@@ -79,8 +79,7 @@ def tracing(mask: Mask = starter_mask) -> Tracing:
     global _running  # noqa: PLW0603 - OpenTelemetry's provider is one per process as well
     with _lock:
         if _running is None:
-            # what it says about a collector that is gone, MaskingExporter says once
-            logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
+            hush()
             exporter = OTLPSpanExporter(timeout=timeout_seconds("TRACES"))
             _running = Tracing.exporting_to(exporter, mask)
             at_the_end(_running.provider.shutdown)
@@ -102,6 +101,11 @@ def timeout_seconds(signal: str) -> float | None:
     """Of one request; None: the exporter reads it from its variable."""
     names = (f"OTEL_EXPORTER_OTLP_{signal}_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT")
     return None if any(os.environ.get(name) for name in names) else _TIMEOUT_SECONDS
+
+
+def hush() -> None:
+    """The SDK would tell again and again of a collector that is gone; what matters of it we tell once."""
+    logging.getLogger("opentelemetry").setLevel(logging.CRITICAL)
 
 
 def at_the_end(work: Callable[[], object]) -> None:

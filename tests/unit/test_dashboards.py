@@ -126,3 +126,10 @@ def test_every_alert_says_what_to_do_and_how_bad_it_is() -> None:
     assert {rule["labels"]["severity"] for rule in RULES} == {"critical", "warning"}
     critical = {rule["alert"] for rule in RULES if rule["labels"]["severity"] == "critical"}
     assert critical == {"MMOrchestratorRollbackIncomplete", "MMOrchestratorWorkerDown"}
+
+
+@pytest.mark.parametrize("series", SERIES, ids=lambda series: series.path)
+def test_every_series_has_its_row_in_the_page(series: Series) -> None:
+    """Names and kind as they are; the words are the table's own."""
+    row = f"| `{series.path}` | `{series.prometheus}` | {series.kind} | {series.meaning} |"
+    assert row in (DEPLOY / "METRICS.md").read_text().splitlines()

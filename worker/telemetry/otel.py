@@ -38,6 +38,7 @@ def otel_meter(mask: "Mask") -> "OtelMeter | None":
     from activities.adapters.otel_meter import OtelMeter  # noqa: PLC0415
     from starter.telemetry import sdk  # noqa: PLC0415
 
+    sdk.hush()
     exporter = OTLPMetricExporter(timeout=sdk.timeout_seconds("METRICS"))
     reader = PeriodicExportingMetricReader(exporter)
     provider = MeterProvider([reader], resource=sdk.resource(mask), shutdown_on_exit=False)
