@@ -24,6 +24,8 @@ from starter.masking import mask as starter_mask
 from starter.telemetry.masked_spans import Mask, MaskingExporter, masked_attributes
 
 TRACER: Final = "mm_orchestrator"
+FINISHING: Final = "telemetry-end"
+"""Name of the threads that may be left behind when the process ends."""
 _SERVICE: Final = "mm-orchestrator"
 _TIMEOUT_SECONDS: Final = 5.0
 
@@ -116,7 +118,7 @@ def at_the_end(work: Callable[[], object]) -> None:
 def finish(seconds: float) -> None:
     """Send the rest, for at most so long."""
     ends, _ends[:] = _ends[:], []
-    threads = [threading.Thread(target=work, daemon=True) for work in ends]
+    threads = [threading.Thread(target=work, name=FINISHING, daemon=True) for work in ends]
     for thread in threads:
         thread.start()
     for thread in threads:
