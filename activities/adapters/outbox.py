@@ -53,12 +53,14 @@ class Outbox:
     Attributes:
         state: where they lie.
         events: what is told at all; the rest is not even written.
+        most: so many wait; then the oldest gives way.
         first_delay: between the first attempt and the second; it doubles, up to an hour.
     """
 
     state: StateDir
     events: frozenset[NotifyEvent] = frozenset(NotifyEvent)
     first_delay: timedelta = _FIRST_DELAY
+    most: int = MOST_WAITING
     redactor: Redactor = field(default_factory=Redactor)
 
     def put(self, notification: Notification) -> bool:
@@ -133,9 +135,9 @@ class Outbox:
 
     def _make_room(self) -> None:
         files = self._files()
-        if len(files) >= MOST_WAITING:
-            for letter in self.letters()[: len(files) - MOST_WAITING + 1]:
-                self._throw_away(letter, f"more than {MOST_WAITING} wait")
+        if len(files) >= self.most:
+            for letter in self.letters()[: len(files) - self.most + 1]:
+                self._throw_away(letter, f"more than {self.most} wait")
 
     def _throw_away(self, letter: Letter, why: str) -> None:
         told = letter.notification

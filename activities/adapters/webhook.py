@@ -53,8 +53,8 @@ class Webhook:
         """
         body = payload(told)
         try:
+            client = await self._opened()
             async with asyncio.timeout(self.timeout_seconds):
-                client = await self._opened()
                 async with client.stream(
                     "POST", self.url, content=body, headers=self._headers(told, body)
                 ) as got:
