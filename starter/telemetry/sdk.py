@@ -27,7 +27,9 @@ TRACER: Final = "mm_orchestrator"
 FINISHING: Final = "telemetry-end"
 """Name of the threads that may be left behind when the process ends."""
 _SERVICE: Final = "mm-orchestrator"
-_TIMEOUT_SECONDS: Final = 5.0
+TIMEOUT_SECONDS: Final = 5.0
+_COMMAND_TIMEOUT_SECONDS: Final = 0.7
+"""Of a command that ends at once: shorter than the SDK's wait before a second try, so that there is none."""
 
 _lock = threading.Lock()
 _running: "Tracing | None" = None
@@ -76,13 +78,18 @@ class Tracing:
         return cls(provider, ids)
 
 
-def tracing(mask: Mask = starter_mask) -> Tracing:
-    """The process's tracing; the first call sets it up, so a worker calls it first with its own mask."""
+def tracing(mask: Mask = starter_mask, timeout: float = _COMMAND_TIMEOUT_SECONDS) -> Tracing:
+    """The process's tracing; the first call sets it up, so a worker calls it first with its own mask.
+
+    Args:
+        mask: applied to every text of a span.
+        timeout: seconds of one request, where no variable says.
+    """
     global _running  # noqa: PLW0603 - OpenTelemetry's provider is one per process as well
     with _lock:
         if _running is None:
             hush()
-            exporter = OTLPSpanExporter(timeout=timeout_seconds("TRACES"))
+            exporter = OTLPSpanExporter(timeout=timeout_seconds("TRACES", timeout))
             _running = Tracing.exporting_to(exporter, mask)
             at_the_end(_running.provider.shutdown)
             trace.set_tracer_provider(_running.provider)
@@ -99,10 +106,10 @@ def resource(mask: Mask) -> Resource:
     return Resource({**masked_attributes(told.attributes, mask), **own})
 
 
-def timeout_seconds(signal: str) -> float | None:
+def timeout_seconds(signal: str, usual: float) -> float | None:
     """Of one request; None: the exporter reads it from its variable."""
     names = (f"OTEL_EXPORTER_OTLP_{signal}_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT")
-    return None if any(os.environ.get(name) for name in names) else _TIMEOUT_SECONDS
+    return None if any(os.environ.get(name) for name in names) else usual
 
 
 def hush() -> None:

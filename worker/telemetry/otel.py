@@ -24,7 +24,7 @@ def start_tracing(mask: "Mask") -> None:
     if asked.traces:
         from starter.telemetry import sdk  # noqa: PLC0415 - see the module's first lines
 
-        sdk.tracing(mask)
+        sdk.tracing(mask, sdk.TIMEOUT_SECONDS)
 
 
 def otel_meter(mask: "Mask") -> "OtelMeter | None":
@@ -39,7 +39,7 @@ def otel_meter(mask: "Mask") -> "OtelMeter | None":
     from starter.telemetry import sdk  # noqa: PLC0415
 
     sdk.hush()
-    exporter = OTLPMetricExporter(timeout=sdk.timeout_seconds("METRICS"))
+    exporter = OTLPMetricExporter(timeout=sdk.timeout_seconds("METRICS", sdk.TIMEOUT_SECONDS))
     reader = PeriodicExportingMetricReader(exporter)
     provider = MeterProvider([reader], resource=sdk.resource(mask), shutdown_on_exit=False)
     sdk.at_the_end(provider.shutdown)
