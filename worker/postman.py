@@ -42,8 +42,6 @@ class Postman:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LAST_SECONDS):
                     await self._look()
-            with suppress(Exception):
-                await self.webhook.close()
 
     async def _look(self) -> None:
         try:
@@ -61,7 +59,7 @@ class Postman:
             if not mine:
                 return
             for letter in await asyncio.to_thread(self.outbox.due, datetime.now(UTC)):
-                if await self._take(letter) is Answer.UNREACHABLE:
+                if await self._take(letter) in {Answer.UNREACHABLE, Answer.BUSY}:
                     return
 
     async def _take(self, letter: Letter) -> Answer:
@@ -69,6 +67,8 @@ class Postman:
         if answer is Answer.DELIVERED:
             await asyncio.to_thread(self.outbox.delivered, letter)
             self.metrics.count(NOTIFICATIONS, "delivered")
+            return answer
+        if answer is Answer.BUSY:
             return answer
         about = {"event": letter.notification.event.value, "run_id": letter.notification.run_id}
         _log.info("a notification waits: %s", why, extra={"notification": about})

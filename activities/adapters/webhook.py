@@ -8,7 +8,9 @@ import asyncio
 import hashlib
 import hmac
 import json
+import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Final
@@ -28,6 +30,8 @@ class Answer(StrEnum):
     DELIVERED = "delivered"
     REFUSED = "refused"
     UNREACHABLE = "unreachable"
+    BUSY = "busy"
+    """Not tried: the attempt before has not come back."""
 
 
 @dataclass
@@ -43,7 +47,7 @@ class Webhook:
     url: str = field(repr=False)
     secret: str = field(default="", repr=False)
     timeout_seconds: float = TIMEOUT_SECONDS
-    _client: httpx.AsyncClient | None = field(default=None, init=False, repr=False)
+    _busy: threading.Thread | None = field(default=None, init=False, repr=False)
 
     async def deliver(self, told: Notification) -> tuple[Answer, str]:
         """Send it once; never raises but on cancellation.
@@ -51,33 +55,43 @@ class Webhook:
         Returns:
             The answer, and why in words that do not name the address.
         """
-        body = payload(told)
+        if self._busy is not None and self._busy.is_alive():
+            return Answer.BUSY, "the attempt before is still under way"
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[tuple[Answer, str]] = loop.create_future()
+
+        def settle(answer: tuple[Answer, str]) -> None:
+            if not done.done():
+                done.set_result(answer)
+
+        def work() -> None:
+            answer = self._sent(told)
+            with suppress(RuntimeError):  # nobody waits any more, the loop may be closed
+                loop.call_soon_threadsafe(settle, answer)
+
+        # A thread of its own: a name that is looked up for ever must hold up neither the threads that
+        # steps use nor the end of the process.
+        self._busy = threading.Thread(target=work, name="webhook", daemon=True)
+        self._busy.start()
         try:
-            client = await self._opened()
             async with asyncio.timeout(self.timeout_seconds):
-                async with client.stream(
-                    "POST", self.url, content=body, headers=self._headers(told, body)
-                ) as got:
-                    status = got.status_code
+                return await done
         except TimeoutError:
             return Answer.UNREACHABLE, f"no answer within {self.timeout_seconds:g} s"
-        except (httpx.HTTPError, httpx.InvalidURL, OSError, UnicodeError) as error:
+
+    def _sent(self, told: Notification) -> tuple[Answer, str]:
+        body = payload(told)
+        try:
+            with (
+                httpx.Client(follow_redirects=False, timeout=self.timeout_seconds) as client,
+                client.stream("POST", self.url, content=body, headers=self._headers(told, body)) as got,
+            ):
+                status = got.status_code
+        except Exception as error:  # noqa: BLE001 - a traceback on stderr might name the address
             return Answer.UNREACHABLE, type(error).__name__
         if httpx.codes.is_success(status):
             return Answer.DELIVERED, ""
         return Answer.REFUSED, f"HTTP status {status}"
-
-    async def close(self) -> None:
-        """Let go of the connections."""
-        if self._client is not None:
-            await self._client.aclose()
-
-    async def _opened(self) -> httpx.AsyncClient:
-        if self._client is None:  # loading the certificates takes a while
-            self._client = await asyncio.to_thread(
-                httpx.AsyncClient, follow_redirects=False, timeout=self.timeout_seconds
-            )
-        return self._client
 
     def _headers(self, told: Notification, body: bytes) -> dict[str, str]:
         at = str(int(time.time()))

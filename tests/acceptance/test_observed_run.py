@@ -14,6 +14,7 @@ from tests.conftest import ComposeFactory
 from tests.sandbox import ComposeSandbox
 from tests.unit.hook_server import Hook, hook_server
 from tests.unit.otlp_receiver import Collector, otlp_receiver, told
+from workflows.models.record import RunRecord
 from workflows.models.status import RunStatus
 
 KEY = "collectorKey93417"
@@ -76,8 +77,19 @@ def test_a_rolled_back_run_is_seen_from_everywhere(
         ran = operator.command("run", "api", "apply the patch", "--patch", str(patch), "--json")
     record = ran.record
     assert record.status is RunStatus.ROLLED_BACK, ran.stderr
-    assert record.failure is not None
+    check_numbers(numbers, record)
+    assert [(r.fields["event"], r.fields["run_id"]) for r in hook.got] == [("rolled_back", record.run_id)]
+    trace_id = check_trace(collector)
+    log = (operator.root / "dev.log").read_text()
+    check_log(log, record, shop.name, trace_id)
+    for secret in (KEY, SIGNING, "aVerySecretPath"):
+        assert secret not in log
+        assert secret.encode() not in b"".join(collector.raw)
 
+
+def check_numbers(numbers: list[str], record: RunRecord) -> None:
+    """Each is told once, whoever tells it."""
+    assert record.failure is not None
     counted = [line.removeprefix("moonmind.orchestrator.") for line in numbers]
     once = (
         "runs.queued", "runs.status.rolled_back", "steps.build.started", "steps.verify.failed",
@@ -88,8 +100,9 @@ def test_a_rolled_back_run_is_seen_from_everywhere(
     assert any(line.startswith("steps.verify.duration:") for line in counted)
     assert any(line.startswith("hosts.") and line.endswith(".up:1|g") for line in counted)
 
-    assert [(r.fields["event"], r.fields["run_id"]) for r in hook.got] == [("rolled_back", record.run_id)]
 
+def check_trace(collector: Collector) -> str:
+    """From the command line to Docker; returns the trace's id."""
     start = collector.named("StartWorkflow:MoonMind.OrchestratorRun")[0]
     own = {span.name for span in collector.spans if span.trace_id == start.trace_id}
     assert {"RunWorkflow:MoonMind.OrchestratorRun", "RunActivity:rollback", "docker compose build",
@@ -99,14 +112,14 @@ def test_a_rolled_back_run_is_seen_from_everywhere(
     assert told(collector.named("RunActivity:rollback")[0], "mm.service") == "api"
     assert "mm_orchestrator.runs" in collector.numbers()
     assert any(name.startswith("temporal_") for name in collector.numbers()), "the SDK's own"
+    return start.trace_id.hex()
 
-    log = (operator.root / "dev.log").read_text()
+
+def check_log(log: str, record: RunRecord, project: str, trace_id: str) -> None:
+    """Every line of a step says whose it is."""
     lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
     of_build = [line for line in lines if line.get("step") == "build"]
     assert {line["run_id"] for line in of_build} == {record.run_id}
-    assert {line["trace_id"] for line in of_build} == {start.trace_id.hex()}
-    assert {(line["project"], line["service"]) for line in of_build} == {(shop.name, "api")}
+    assert {line["trace_id"] for line in of_build} == {trace_id}
+    assert {(line["project"], line["service"]) for line in of_build} == {(project, "api")}
     assert any(line["logger"].startswith("http") for line in lines), "the libraries were to speak as well"
-    for secret in (KEY, SIGNING, "aVerySecretPath"):
-        assert secret not in log
-        assert secret.encode() not in b"".join(collector.raw)

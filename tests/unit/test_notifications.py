@@ -4,7 +4,9 @@ import asyncio
 import json
 import logging
 import re
+import socket
 import stat
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -209,6 +211,33 @@ async def test_an_address_that_leads_nowhere_raises_nothing(url: str) -> None:
     answer, why = await Webhook(url, timeout_seconds=3).deliver(told())
     assert answer is Answer.UNREACHABLE
     assert "x" not in why.split("/")
+
+
+async def test_a_name_that_is_looked_up_for_ever_costs_one_thread(
+    monkeypatch: pytest.MonkeyPatch, outbox: Outbox
+) -> None:
+    """None of those that steps use, and none that the end of the process waits for."""
+    hanging, answered = threading.Event(), threading.Event()
+
+    def look_up(*_: Any, **__: Any) -> Any:
+        hanging.set()
+        answered.wait(30)
+        raise socket.gaierror("late")
+
+    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    webhook = Webhook("http://hooks.example/x", timeout_seconds=0.3)
+    assert (await webhook.deliver(told()))[0] is Answer.UNREACHABLE
+    outbox.put(told())
+    for _ in range(3):
+        await Postman(outbox, webhook).once()
+    assert outbox.letters()[0].attempts == 0, "what was not tried is no failure"
+    assert await asyncio.to_thread(hanging.wait, 20)
+    threads = [thread for thread in threading.enumerate() if thread.name == "webhook"]
+    assert [thread.daemon for thread in threads] == [True]
+    assert not answered.is_set()
+    answered.set()
+    await asyncio.to_thread(threads[0].join, 20)
+    assert (await webhook.deliver(told()))[1] == "ConnectError"
 
 
 async def test_a_process_that_ends_delivers_what_was_told_last(hook: Hook, outbox: Outbox) -> None:
