@@ -121,8 +121,11 @@ async def test_a_receiver_that_is_gone_gets_it_when_it_is_back(outbox: Outbox) -
         assert outbox.letters()[0].attempts == 4
         hook.let_go.set()
         hook.hanging, webhook.timeout_seconds = False, 20
-        await postman.once()
-        await postman.once()
+        for _ in range(500):  # the attempt that hung comes back first
+            await postman.once()
+            if not outbox.letters():
+                break
+            await asyncio.sleep(0.02)
         assert outbox.letters() == ()
         assert {request.path for request in hook.got} == {"/services/T0/B0/aVerySecretPath"}
         assert len({request.fields["id"] for request in hook.got}) == 1
