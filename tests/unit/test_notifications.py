@@ -142,6 +142,16 @@ async def test_a_hanging_receiver_is_asked_once_and_not_for_every_letter(hook: H
     assert sorted(letter.attempts for letter in outbox.letters()) == [0, 0, 0, 0, 1]
 
 
+async def test_a_receiver_that_is_gone_is_asked_once_per_round(outbox: Outbox) -> None:
+    """A refused connection for one letter is one for all of them."""
+    with hook_server() as gone:
+        port = gone.port
+    for number in range(4):
+        outbox.put(told(run_id=f"run-{number}"))
+    await Postman(outbox, Webhook(f"http://127.0.0.1:{port}/x")).once()
+    assert sorted(letter.attempts for letter in outbox.letters()) == [0, 0, 0, 1]
+
+
 async def test_nothing_is_tried_for_ever(outbox: Outbox, caplog: pytest.LogCaptureFixture) -> None:
     """Twenty attempts, ever further apart, or a day: then one line in the log, without the address."""
     caplog.set_level(logging.WARNING)
