@@ -51,6 +51,8 @@ class Preflight:
     journals: JournalStore
     artifacts: ArtifactStore
     holds: HoldStore
+    announced: bool = False
+    """Whether somebody is told when a run waits."""
 
     @activity.defn(name=ports.PREFLIGHT.name)
     async def preflight(self, job: ports.PreflightInput) -> ports.PreflightResult:
@@ -87,7 +89,7 @@ class Preflight:
             target=target,
             intent=intent,
             snapshot=snapshot,
-            gate=gate,
+            gate=gate.model_copy(update={"announced": self.announced}),
             limits=limits,
             verification=service_rules.verification,
             policy_digest=policy.digest,

@@ -9,6 +9,7 @@ import asyncio
 import json
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from temporalio import activity
 
@@ -16,9 +17,10 @@ from activities.adapters.artifact_store import ArtifactStore
 from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.heartbeat import beating
 from activities.adapters.journal import JournalStore
+from activities.adapters.measuring import Metrics
+from activities.adapters.outbox import Outbox
 from activities.adapters.project_resources import DaemonRefused
 from activities.adapters.redaction import Redactor
-from activities.adapters.statsd import Metrics
 from activities.holding import keep_the_last
 from workflows import ports
 from workflows.errors import OrchestratorError
@@ -27,6 +29,7 @@ from workflows.models.artifact import ArtifactState, RunArtifact
 from workflows.models.plan import GeneratedBy
 from workflows.models.record import RunEvent, RunRecord, RunReport
 from workflows.models.status import RunStatus
+from workflows.notices import event_of_the_end, notification
 from workflows.ports import ArtifactsResult, ReportInput, RunRef
 
 _SUBJECT_CHARACTERS = 72
@@ -43,6 +46,8 @@ class Report:
     docker: DockerEngine
     metrics: Metrics
     settled_by: str = "report"
+    outbox: Outbox | None = None
+    """Where word of how a run ended is left; None: nobody is told."""
 
     @activity.defn(name=ports.REPORT.name)
     async def report(self, job: ReportInput) -> ArtifactsResult:
@@ -58,8 +63,15 @@ class Report:
             stored = await self._reported_by_another(job) or await self._store(job)
             if outcome is not None:
                 await self._settle(job.run, outcome)
-            await self.metrics.run_ended(job.record)
+            await self.metrics.run_ended(job.record, recovered=self.settled_by == "recover")
+            await self._tell(job.record)
             return ArtifactsResult(artifacts=stored)
+
+    async def _tell(self, record: RunRecord) -> None:
+        event = event_of_the_end(record)
+        if self.outbox is not None and event is not None:
+            told = notification(record, event, datetime.now(UTC))
+            await asyncio.to_thread(self.outbox.put, told)
 
     def _check_claim(self, run: RunRef, outcome: str) -> None:
         """A success counts only while the run still holds its journal."""

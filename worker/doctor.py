@@ -12,6 +12,7 @@ from activities.adapters.compose_runner import ComposeRunner
 from activities.adapters.depot import problem_of
 from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.object_store import ObjectStore
+from activities.adapters.outbox import waiting_files
 from activities.adapters.policy_file import load_policy
 from activities.adapters.spool import Spool
 from activities.adapters.state_dir import StateDir
@@ -58,6 +59,7 @@ async def examine(settings: WorkerSettings) -> tuple[Check, ...]:
         ("Policy", lambda: asyncio.to_thread(_policy, settings.policy_path)),
         ("Artifact store", lambda: asyncio.to_thread(_store, settings)),
         ("Spool", lambda: asyncio.to_thread(_spool, settings)),
+        ("Notifications", lambda: asyncio.to_thread(_notifications, settings)),
         ("Embedded server", lambda: asyncio.to_thread(_embedded)),
         ("Temporal", lambda: _temporal(settings)),
     )
@@ -128,6 +130,16 @@ def _spool(settings: WorkerSettings) -> tuple[Grade, str]:
         return Grade.OK, "nothing waits for the artifact store"
     waits = f"{files} artifacts ({size / _MIB:.1f} MiB) wait for the artifact store"
     return Grade.NOTE, f"{waits}; a running worker delivers them"
+
+
+def _notifications(settings: WorkerSettings) -> tuple[Grade, str]:
+    """Never names the address: it may hold a token."""
+    if settings.notify_url is None:
+        return Grade.OK, "no webhook is configured"
+    waiting = len(waiting_files(settings.state_dir / "outbox"))
+    signed = "signed" if settings.notify_secret.get_secret_value() else "not signed"
+    grade = Grade.NOTE if waiting else Grade.OK
+    return grade, f"a webhook is configured, {signed}; {waiting} wait for delivery"
 
 
 def _embedded() -> tuple[Grade, str]:

@@ -10,19 +10,20 @@ import time
 from typing import Any, Final
 
 import structlog
+from opentelemetry import trace
 from pydantic import ValidationError
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, FailureError
 from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
 
 from starter.converter import describe_problems
+from worker.step_context import StepContext
 from worker.telemetry import Mask
 from workflows.errors import OrchestratorError
 from workflows.models.failure import StepFailure
 from workflows.models.status import StepName
-from workflows.models.token import CheckTokenInput
 from workflows.options import ROWS
-from workflows.ports import PORTS, LocateInput, RunRef
+from workflows.ports import PORTS
 
 _log = logging.getLogger("mm_orchestrator.step")
 _STEP_OF: Final = {port.name: port.step for port in PORTS}
@@ -34,27 +35,35 @@ class ErrorMapping(Interceptor):
 
     Args:
         mask: masks secrets in the text of an unexpected error.
+        host: the Docker host this worker serves, for its log lines.
     """
 
-    def __init__(self, mask: Mask) -> None:
+    def __init__(self, mask: Mask, host: str = "") -> None:
         self._mask = mask
+        self._context = StepContext(host)
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:  # noqa: A002
         """Wrap the SDK's own handling."""
-        return _MappedActivity(next, self._mask)
+        return _MappedActivity(next, self._mask, self._context)
 
 
 class _MappedActivity(ActivityInboundInterceptor):
-    def __init__(self, next: ActivityInboundInterceptor, mask: Mask) -> None:  # noqa: A002 - the SDK's name
+    def __init__(
+        self,
+        next: ActivityInboundInterceptor,  # noqa: A002 - the SDK's name
+        mask: Mask,
+        context: StepContext,
+    ) -> None:
         super().__init__(next)
         self._mask = mask
+        self._context = context
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - the SDK's name
         info = activity.info()
         step = _STEP_OF.get(info.activity_type, StepName.PREFLIGHT)
-        with structlog.contextvars.bound_contextvars(
-            **_run_of(input.args), step=info.activity_type, attempt=info.attempt
-        ):
+        about = self._context.of(input.args[0] if input.args else None, info)
+        trace.get_current_span().set_attributes({f"mm.{name}": value for name, value in about.items()})
+        with structlog.contextvars.bound_contextvars(**about):
             started = time.monotonic()
             _log.info("step started")
             failure: ApplicationError
@@ -104,14 +113,6 @@ def brief(error: BaseException, mask: Mask) -> str:
     text = " ".join(mask(told).split())
     named = f"{type(error).__name__}: {text}" if text else type(error).__name__
     return named if len(named) <= _SHOWN_CHARACTERS else named[: _SHOWN_CHARACTERS - 1] + "…"
-
-
-def _run_of(args: Any) -> dict[str, object]:
-    job = args[0] if args else None
-    if isinstance(job, LocateInput | CheckTokenInput):
-        return {"run_id": job.run_id}
-    run = getattr(job, "run", None)
-    return {"run_id": run.run_id, "round": run.round} if isinstance(run, RunRef) else {}
 
 
 def _since(started: float) -> float:

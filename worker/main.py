@@ -10,13 +10,17 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final, NoReturn
 
+from starter.telemetry import finish
+
 _FAILED: Final = 5
 _INTERRUPTED: Final = 130
+_LAST_SPANS_SECONDS: Final = 1.0
 
 
 def main() -> NoReturn:
     """Run the command line and end the process with its exit code (DESIGN section 5)."""
     code = run_command_line(sys.argv[1:])
+    finish(_LAST_SPANS_SECONDS)
     for stream in (sys.stdout, sys.stderr):
         with suppress(OSError, ValueError):  # the reader of a pipe may be gone
             stream.flush()

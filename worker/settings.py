@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, AliasChoices, Field, SecretStr, ValidationError
 
-from starter.settings import StarterSettings
+from worker.notify_settings import NotifySettings
 from workflows.errors import OrchestratorError
 
 DEFAULT_TASK_QUEUE: Final = "mm.orchestrator"
@@ -69,7 +69,7 @@ _S3_ENDPOINT: Final = AliasChoices("TEMPORAL_ARTIFACT_S3_ENDPOINT", "MINIO_ENDPO
 _S3_BUCKET: Final = AliasChoices("TEMPORAL_ARTIFACT_S3_BUCKET", "MINIO_BUCKET")
 
 
-class WorkerSettings(StarterSettings):
+class WorkerSettings(NotifySettings):
     """The starter's settings, and what only a worker has: policy, host, queues, logs, metrics."""
 
     configured_policy: AbsolutePath | None = Field(default=None, validation_alias="MM_ORCHESTRATOR_POLICY")

@@ -97,9 +97,9 @@ class Sweep:
 
 
 @asynccontextmanager
-async def sweeping(sweep: Sweep) -> AsyncIterator[None]:
-    """Sweep while the body runs."""
-    task = asyncio.create_task(sweep.forever())
+async def running_beside(loop: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Run ``loop()``, which never ends by itself, while the body runs."""
+    task = asyncio.ensure_future(loop())
     try:
         yield
     finally:

@@ -13,10 +13,11 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
-    from workflows import approval_gate, ports
+    from workflows import approval_gate, notices, ports
     from workflows.approval_gate import Waiting
     from workflows.errors import OrchestratorError
     from workflows.models.approval import Approval, Approve, Reject, Verdict
+    from workflows.models.notification import NotifyEvent
     from workflows.models.policy import ApprovalGate
     from workflows.models.request import RunRequest
     from workflows.models.status import RunStatus, StepName
@@ -42,6 +43,7 @@ class DecidingRun(PerformingRun):
         self._attempts = 0
         self._pre_approval = request.approval_token
         self._stored: tuple[Approval, ...] = ()
+        self._telling: set[asyncio.Task[None]] = set()
 
     @workflow.signal(name="Approve", description="{token?, approver?, plan_digest, comment?}")
     async def signal_approve(self, attempt: Approve = Approve()) -> None:  # noqa: B008 - immutable
@@ -72,10 +74,13 @@ class DecidingRun(PerformingRun):
         warn_before = min(gate.warn_before_seconds, gate.time_limit_seconds / 4)
         quiet = timedelta(seconds=gate.time_limit_seconds - warn_before)
         await self._present_pre_approval()
+        self._tell(NotifyEvent.AWAITING_APPROVAL, gate)
         try:
             await workflow.wait_condition(self._decided, timeout=quiet, timeout_summary="until the warning")
         except TimeoutError:
             self._warn_of_expiry(warn_before)
+            if warn_before:
+                self._tell(NotifyEvent.APPROVAL_EXPIRING, gate)
             last = timedelta(seconds=warn_before)
             await workflow.wait_condition(self._decided, timeout=last, timeout_summary="approval time limit")
 
@@ -85,6 +90,22 @@ class DecidingRun(PerformingRun):
         at = workflow.now() + timedelta(seconds=seconds)
         self._ledger.change(summary=f"{self.record.summary}; nobody has decided, expires {at:%H:%M:%S} UTC")
         self._publish()
+
+    def _tell(self, event: NotifyEvent, gate: ApprovalGate) -> None:
+        """Leave word for people where anybody is told at all; the run goes on meanwhile, whatever comes."""
+        if not gate.announced or self._decided():
+            return
+        told = notices.notification(self.record, event, workflow.now())
+        task = asyncio.create_task(self._leave_word(ports.NotifyInput(run=self._ref, notification=told)))
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
+    async def _leave_word(self, job: ports.NotifyInput) -> None:
+        try:
+            summary = f"tells: {job.notification.event}"
+            await execute(ports.NOTIFY, job, queue=self._task_queue, summary=summary)
+        except ActivityError:
+            workflow.logger.warning("nobody could be told")
 
     async def _present_pre_approval(self) -> None:
         """The request may bring an approval of exactly this plan; it is an attempt like any other, once."""

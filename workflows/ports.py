@@ -33,6 +33,7 @@ from workflows.models.lane import (
     LeaveLaneInput,
     LeftLane,
 )
+from workflows.models.notification import Notification
 from workflows.models.plan import ActionPlan
 from workflows.models.policy import ApprovalGate, Limits
 from workflows.models.policy_rules import Permission, RiskRule
@@ -299,6 +300,19 @@ class ReportInput(Model):
     events: tuple[RunEvent, ...] = ()
 
 
+class NotifyInput(Model):
+    """Word for people, to be left in the host's outbox."""
+
+    run: RunRef
+    notification: Notification
+
+
+class NotifyResult(Model):
+    """Whether it waits for delivery now."""
+
+    kept: bool = False
+
+
 LOCATE = Port("locate", StepName.PREFLIGHT, LocateInput, Location, on_host=False)
 PREFLIGHT = Port("preflight", StepName.PREFLIGHT, PreflightInput, PreflightResult)
 ANALYZE = Port("analyze", StepName.ANALYZE, AnalyzeInput, AnalyzeResult)
@@ -319,12 +333,13 @@ LOOK_AROUND = Port("look_around", StepName.PREFLIGHT, LookAroundInput, LookAroun
 AWAIT_RELEASE = Port("await_release", StepName.PREFLIGHT, AwaitReleaseInput, AwaitReleaseResult)
 WATCH_RUN = Port("watch_run", StepName.ROLLBACK, GuardedRun, WatchRunResult, on_host=False)
 READ_RECORD = Port("read_record", StepName.ROLLBACK, GuardedRun, ReadRecordResult, on_host=False)
+NOTIFY = Port("notify", StepName.APPROVE, NotifyInput, NotifyResult)
 SETTLE = Port("settle", StepName.ROLLBACK, SettleInput, SettleResult)
 DELIVER = Port("deliver", StepName.REPORT, DeliverInput, DeliverResult)
 
 PORTS: tuple[Port, ...] = (  # type: ignore[type-arg]
     LOCATE, PREFLIGHT, ANALYZE, PLAN, CHECK_TOKEN, REVALIDATE, RECORD_APPROVALS,
     PATCH, BUILD, RESTART, VERIFY, ROLLBACK, REPORT,
-    ENTER_LANE, LEAVE_LANE, LOOK_UP, LOOK_AROUND, AWAIT_RELEASE, WATCH_RUN, READ_RECORD, SETTLE,
-    DELIVER,
+    ENTER_LANE, LEAVE_LANE, LOOK_UP, LOOK_AROUND, AWAIT_RELEASE, WATCH_RUN, READ_RECORD, SETTLE, DELIVER,
+    NOTIFY,
 )  # fmt: skip

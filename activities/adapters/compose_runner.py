@@ -14,6 +14,7 @@ from activities.adapters.compose_model import ComposeModel, parse_model
 from activities.adapters.compose_secrets import secrets_in_config
 from activities.adapters.process import ChildRegistry, Completed
 from activities.adapters.redaction import Redactor
+from activities.adapters.spans import command_span
 from workflows.errors import OrchestratorError
 from workflows.models.target import ComposeProject
 
@@ -160,13 +161,14 @@ class ComposeRunner:
             OrchestratorError: ``docker_unavailable``, ``compose_missing``.
         """
         try:
-            done = await process.run(
-                argv,
-                cwd=_directory(project),
-                env=self._environment_of(project),
-                timeout_seconds=READ_SECONDS,
-                stdin=stdin,
-            )
+            with command_span(argv):
+                done = await process.run(
+                    argv,
+                    cwd=_directory(project),
+                    env=self._environment_of(project),
+                    timeout_seconds=READ_SECONDS,
+                    stdin=stdin,
+                )
         except FileNotFoundError as error:
             detail = "there is no docker command on the PATH"
             raise OrchestratorError("compose_missing", detail=detail) from error
@@ -181,7 +183,8 @@ class ComposeRunner:
         self, argv: list[str], project: ComposeProject, sink: Sink, children: ChildRegistry
     ) -> int:
         env = self._environment_of(project)
-        return await process.stream(argv, cwd=_directory(project), env=env, sink=sink, children=children)
+        with command_span(argv):
+            return await process.stream(argv, cwd=_directory(project), env=env, sink=sink, children=children)
 
     def _environment_of(self, project: ComposeProject | None) -> dict[str, str]:
         """PWD is the project's directory, as in the shell of whoever deployed it."""

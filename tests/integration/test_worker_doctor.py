@@ -112,3 +112,19 @@ def test_the_command_exits_five_when_a_check_fails(
     assert "→" in out
     monkeypatch.delenv("MM_ORCHESTRATOR_POLICY")
     assert run_command_line(["doctor"]) == 0
+
+
+async def test_a_webhook_is_told_but_never_its_address(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Whether there is one, whether it is signed, and how many letters wait."""
+    assert (await checks())["Notifications"] == Check("Notifications", Grade.OK, "no webhook is configured")
+    monkeypatch.setenv("MM_ORCHESTRATOR_NOTIFY_URL", "https://hooks.example/services/T0/aVerySecretPath")
+    outbox = tmp_path / "state" / "outbox"
+    outbox.mkdir(parents=True)
+    (outbox / "abc.json").write_text("{}")
+    found = (await checks())["Notifications"]
+    assert (found.grade, found.detail) == (
+        Grade.NOTE, "a webhook is configured, not signed; 1 wait for delivery"
+    )  # fmt: skip
+    assert "SecretPath" not in repr(found) + repr(load_settings())

@@ -76,6 +76,7 @@ BESIDES = {
     "read_record",
     "settle",
     "deliver",
+    "notify",
 }
 STEPS = {port.name for port in ports.PORTS} - BESIDES
 
@@ -252,6 +253,9 @@ class ScriptedHost:
 
     def _read_record(self, job: GuardedRun) -> ReadRecordResult:
         return ReadRecordResult()
+
+    def _notify(self, job: ports.NotifyInput) -> ports.NotifyResult:
+        return ports.NotifyResult(kept=True)
 
     def _settle(self, job: SettleInput) -> SettleResult:
         return SettleResult(settled=True, state="as before", manifest=artifact("manifest.json"))
