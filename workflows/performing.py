@@ -20,6 +20,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.models.request import RunRequest
     from workflows.models.status import StepName, StepStatus
     from workflows.run_view import RunView
+    from workflows.telling import ONCE
+    from workflows.web_details import static_summary
 
 In = TypeVar("In", bound=Model)
 Out = TypeVar("Out", bound=Model)
@@ -94,9 +96,10 @@ class PerformingRun(RunView):
                 the cancellation reached it, because a cancel must not be swallowed.
         """
         queue = self._task_queue if port.on_host else None
-        summary = f"{self.record.service or self.record.project} round {self._round}"
+        about = f"{port.name.replace('_', ' ')} {self.record.service or self.record.project or ''}".rstrip()
+        round_ = "" if port.step in ONCE else f", round {self._round}"
         try:
-            result = await execute(port, job, queue=queue, summary=summary)
+            result = await execute(port, job, queue=queue, summary=static_summary(f"{about}{round_}"))
         except ActivityError as error:
             if heed_cancel:
                 self._heed_cancel()
