@@ -62,6 +62,14 @@ def code(text: str, limit: int = 200) -> str:
     return f"{ticks}{space}{line}{space}{ticks}"
 
 
+def command(line: str) -> str:
+    """Something to type, whole, as code in a line of its own: a renderer wraps it and it can be copied."""
+    shown = clean(line).replace("\n", " ").replace("\t", " ")
+    ticks = "`" * (max(map(len, _TICKS.findall(shown)), default=0) + 1)
+    space = " " if shown.startswith("`") or shown.endswith("`") else ""
+    return f"{ticks}{space}{shown}{space}{ticks}"
+
+
 def fence(text: str, language: str, limit: int) -> list[str]:
     """Lines of a fenced block that nothing in the text can end; whole lines, at most ``limit`` bytes."""
     kept, size = [], 0

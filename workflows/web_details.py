@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import Final
 
 from workflows import telling
-from workflows.markdown import code, fence, link, one_line, words
+from workflows.markdown import code, command, fence, link, one_line, words
 from workflows.models.approval import Verdict
 from workflows.models.policy import ApprovalGate, Trust
 from workflows.models.record import RunRecord, StepRecord
@@ -28,6 +28,9 @@ _SYMBOL: Final = {
     StepStatus.FAILED: "✘",
     StepStatus.SKIPPED: "-",
 }
+_NO_BREAK: Final = "\u00a0"
+_GAP: Final = "\u2003"
+"""The Web UI draws tables without any space between their columns."""
 _FIRST_LINKS: Final[tuple[str, ...]] = (
     "report.html",
     "patch.diff",
@@ -74,15 +77,13 @@ def details(record: RunRecord, gate: ApprovalGate | None = None) -> str:
 
 
 def _head(record: RunRecord) -> list[str]:
-    asked = f", asked by {words(record.requested_by, 100)}" if record.requested_by else ""
+    asked = f"asked by {words(record.requested_by, 100)}" if record.requested_by else "asked"
     where = "/".join(words(part, 100) for part in (record.project, record.service) if part) or "a service"
     reason = f" ({code(record.code, 60)})" if record.code and record.status.terminal else ""
     return [
         f"### {words(telling.headline(record), 300)}{reason}",
         "",
-        f"Status {code(record.status)} on {where}{asked}:",
-        "",
-        *_quote(record.instruction, 600),
+        f"{code(record.status)} on {where}, {asked}: {words(record.instruction, 600)}",
     ]
 
 
@@ -127,17 +128,25 @@ def _commands(record: RunRecord, gate: ApprovalGate | None) -> list[str]:
     run, signal = telling.quoted(record.run_id), f"temporal workflow signal -w {_workflow(record)}"
     digest = record.plan.digest if record.plan else ""
     if gate is not None and gate.trust is Trust.UNSIGNED:
-        approve = f"""--name Approve -i '{{"approver":"YOU","plan_digest":"{digest}"}}'"""
-        reject = """--name Reject -i '{"approver":"YOU","reason":"WHY"}'"""
-        sign = []
+        approve, reject = (
+            f'{{"approver":"YOU","plan_digest":"{digest}"}}',
+            '{"approver":"YOU","reason":"WHY"}',
+        )
+        tokens = ("", "")
     else:
-        approve = """--name Approve -i '{"token":"..."}'"""
-        reject = """--name Reject -i '{"token":"...","reason":"WHY"}'"""
-        sign = [f"mm-orchestrator keys sign {run}            # prints the token to approve with",
-                f"mm-orchestrator keys sign {run} --reject   # prints the token to reject with"]  # fmt: skip
-    lines = [f"mm-orchestrator approve {run}", f"mm-orchestrator reject {run} --reason WHY"]
-    by_hand = ["# or with Temporal's command line:", *sign, f"{signal} {approve}", f"{signal} {reject}"]
-    return fence("\n".join([*lines, "", *by_hand]), "sh", 4096)
+        approve, reject = '{"token":"..."}', '{"token":"...","reason":"WHY"}'
+        sign = f"mm-orchestrator keys sign {run}"
+        tokens = (
+            f", with the token of {command(sign)}",
+            f", with the token of {command(f'{sign} --reject')}",
+        )
+    approving, rejecting = f"{signal} --name Approve -i '{approve}'", f"{signal} --name Reject -i '{reject}'"
+    return [
+        f"- Approve: {command(f'mm-orchestrator approve {run}')}",
+        f"- Reject: {command(f'mm-orchestrator reject {run} --reason WHY')}",
+        f"- Or approve with Temporal's command line{tokens[0]}: {command(approving)}",
+        f"- Or reject with it{tokens[1]}: {command(rejecting)}",
+    ]
 
 
 def _workflow(record: RunRecord) -> str:
@@ -149,7 +158,7 @@ def _queued(record: RunRecord) -> list[str]:
     if lane is None:
         hold = f"**On hold**: {words(record.summary.removeprefix('on hold: '), 400)}."
         release = f"mm-orchestrator release {shlex.quote(one_line(record.project or 'PROJECT', 100))}"
-        return [hold, "", *fence(release, "sh", 400)]
+        return [hold, "", f"- Go on: {command(release)}"]
     holder = code(lane.holder or "?", 100)
     return [
         f"**Waits for its turn** on project {words(record.project or '?', 100)}: place {lane.position}, "
@@ -176,17 +185,15 @@ def _state(record: RunRecord) -> list[str]:
 
 
 def _next(record: RunRecord) -> list[str]:
-    commands = telling.next_commands(record)
-    width = max(len(command.line) for command in commands)
-    typed = "\n".join(f"{command.line:<{width}}  # {command.purpose}" for command in commands)
-    return ["**Next**", "", *fence(typed, "sh", 2048)]
+    typed = [f"- {one.purpose}: {command(one.line)}" for one in telling.next_commands(record)]
+    return ["**What to type next**", "", *typed]
 
 
 def _steps(record: RunRecord) -> list[str]:
     """The newest rounds in full; an earlier round has no line where all of it was pending."""
     begun = [step for step in record.steps if step.status is not StepStatus.PENDING]
     shown, left = begun[-_TABLE_ROWS:], len(begun) - _TABLE_ROWS
-    lines = ["| | Step | Round | Took | |", "|---|---|---|---|---|", *map(_row, shown)]
+    lines = ["| Step | Took | |", "|---|---|---|", *map(_row, shown)]
     note = [f"{left} earlier steps: `mm-orchestrator show {telling.quoted(record.run_id)}`", ""]
     return [*(note if left > 0 else []), *lines] if shown else []
 
@@ -194,11 +201,12 @@ def _steps(record: RunRecord) -> list[str]:
 def _row(step: StepRecord) -> str:
     spent = telling.took(step)
     if step.status is StepStatus.IN_PROGRESS and step.started_at is not None:
-        time = f"since {step.started_at:%H:%M:%S}"
+        time = f"since{_NO_BREAK}{step.started_at:%H:%M:%S}"
     else:
-        time = telling.seconds(spent) if spent is not None else ""
-    number = "" if step.name in telling.ONCE else str(step.round)
-    return f"| {_SYMBOL[step.status]} | {step.name} | {number} | {time} | {words(step.message, 160)} |"
+        time = telling.seconds(spent).replace(" ", _NO_BREAK) if spent is not None else ""
+    number = f"{_NO_BREAK}{step.round}" if step.round > 1 else ""
+    name = f"{_SYMBOL[step.status]}{_NO_BREAK}{step.name}{number}"
+    return f"| {name}{_GAP} | {time}{_GAP} | {words(step.message, 160)} |"
 
 
 def _findings(record: RunRecord) -> list[str]:
@@ -210,7 +218,7 @@ def _findings(record: RunRecord) -> list[str]:
         lines.append(f"- {finding.kind.replace('_', ' ')}{names}{target} (rule {code(finding.rule, 80)})")
         if finding.quotes:
             quote = finding.quotes[0]
-            lines.append(f"  - {words(quote.source, 80)}, line {quote.line}: {code(quote.text, 300)}")
+            lines.append(f"- shown by {words(quote.source, 80)}, line {quote.line}: {code(quote.text, 300)}")
     more = [f"- and {len(findings) - 4} more"] if len(findings) > 4 else []
     return ["**Cause**", "", *lines, *more] if lines else []
 

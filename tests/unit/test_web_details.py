@@ -109,7 +109,7 @@ def test_foreign_text_is_shown_and_never_obeyed(text: str, status: RunStatus) ->
     assert len(shown.encode()) <= MOST_BYTES
     assert_harmless(shown, own_links=(LINK, MARKDOWN.normalizeLink(LINK)))
     rows = [line for line in shown.splitlines() if line.startswith("| ")]
-    assert {row.count("|") for row in rows} <= {6}
+    assert {row.count("|") for row in rows} <= {4}
     plain = told_by("plain").model_copy(update={"status": status})
     assert set(outline(shown)) <= set(outline(details(plain, gate)))
     assert sum(kind == "heading_open" for kind, _ in outline(shown)) == 1
