@@ -13,12 +13,12 @@ CHAOS_ARGS ?=
 REPAIR_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test chaos bench-repair lint format dev demo knowledge-debian knowledge-python lock clean clean-images
+.PHONY: help setup test screenshots chaos bench-repair lint format dev demo knowledge-debian knowledge-python lock clean clean-images
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## put .venv, Docker engine and base image in place, where they are missing
+setup: ## put .venv, Docker engine, base image and a browser in place, where they are missing
 	@deploy/host/setup.sh
 
 lint: setup ## ruff, formatting, strict types, import contracts
@@ -36,6 +36,9 @@ test: lint ## lint, then every test, on the real engine and the real Temporal se
 
 chaos: setup ## N random faults at random instants, on a Docker daemon of its own; adds up over calls
 	PYTHONPATH=$(CURDIR) $(BIN)/python -m tests.chaos --cases $(N) --seed $(SEED) $(if $(REPLAY),--replay $(REPLAY)) $(CHAOS_ARGS)
+
+screenshots: setup ## docs/screenshots anew: the browser tests, each keeping a picture of what it saw
+	SCREENSHOT_DIR=$(CURDIR)/docs/screenshots $(BIN)/pytest -q tests/browser
 
 bench-repair: setup ## labelled logs to findings, then broken services repaired on the real Docker engine
 	PYTHONPATH=$(CURDIR) $(BIN)/python -m tests.repair $(REPAIR_ARGS)

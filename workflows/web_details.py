@@ -66,7 +66,15 @@ def details(record: RunRecord, gate: ApprovalGate | None = None) -> str:
         gate: what an approval must satisfy, while one is waited for.
     """
     needed = [_head(record), _waiting(record, gate), _failure(record)]
-    useful = [_state(record), _next(record), _steps(record), _findings(record), _diff(record)]
+    proof = [_findings(record), _diff(record)]
+    decided = (
+        record.status is not RunStatus.AWAITING_APPROVAL
+    )  # who is to decide wants cause and change first
+    useful = [
+        _state(record),
+        _next(record),
+        *([_steps(record), *proof] if decided else [*proof, _steps(record)]),
+    ]
     extras = [_attempts(record), _artifacts(record), _warnings(record)]
     text = "\n\n".join("\n".join(block) for block in needed if block)
     for block in (*useful, *extras):

@@ -70,6 +70,8 @@ def _bar(step: StepRecord, last: datetime | None, *, many: bool) -> Bar:
     start = step.started_at or datetime.min
     end = step.completed_at or last or start
     name = f"{step.name}, round {step.round}" if many and step.name not in ONCE else str(step.name)
+    if step.name is StepName.APPROVE:
+        name = f"{name} (people)"
     kind = "failed" if step.status is StepStatus.FAILED else "wait" if step.name is StepName.APPROVE else "ok"
     return Bar(name, start, max(start, end), kind, _WORDS[step.status], step.message)
 

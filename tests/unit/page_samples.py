@@ -29,7 +29,7 @@ def verify_log(good_after: int = 12, verdict: str = "healthy") -> str:
 
 
 def approved(record: RunRecord) -> RunRecord:
-    """The same run with decisions, a long wait, and a comparison after the rollback where there was one."""
+    """The same run with decisions and a long wait for them."""
     sure = Approval(
         verdict=Verdict.APPROVED, approver="bob", roles=("sre",), at=samples.START + timedelta(minutes=30),
         plan_revision=1, message="approved by bob", signed=True, key="0123456789abcdef", comment="go",
@@ -49,12 +49,19 @@ def approved(record: RunRecord) -> RunRecord:
         else step
         for step in record.steps
     )  # fmt: skip
-    compared = (
+    ended = record.completed_at and record.completed_at + later
+    return record.model_copy(update={"approvals": (own, sure), "steps": steps, "completed_at": ended})
+
+
+def compared(record: RunRecord) -> RunRecord:
+    """The same run, with the comparison that proves its rollback, and its end where its steps end."""
+    lines = (
         Compared(what="file api/requirements.txt", before="b" * 64, after="b" * 64, same=True),
         Compared(what="image shop-api", before="sha256:" + "c" * 64, after="sha256:" + "c" * 64, same=True),
     )
-    rollback = record.rollback and record.rollback.model_copy(update={"compared": compared})
-    return record.model_copy(update={"approvals": (own, sure), "steps": steps, "rollback": rollback})
+    rollback = record.rollback and record.rollback.model_copy(update={"compared": lines})
+    ended = max(step.completed_at for step in record.steps if step.completed_at)
+    return record.model_copy(update={"rollback": rollback, "completed_at": ended})
 
 
 def page_of(record: RunRecord, diff: str = "", logs: tuple[str, ...] = (), commit: str = "") -> bytes:
@@ -75,8 +82,8 @@ SUCCEEDED = samples.SUCCEEDED.model_copy(
 PAGES = {
     "succeeded": page_of(approved(SUCCEEDED), logs=(verify_log(),), commit="add PyYAML\n\nfor <shop>\n"),
     "rolled-back": page_of(
-        approved(samples.ROLLED_BACK),
-        logs=(verify_log(50, "container_crashed it exited"), verify_log(50, "x")),
+        compared(samples.ROLLED_BACK),
+        logs=(verify_log(9, "container_crashed it exited with code 1"), verify_log(50, "health_timeout")),
     ),
     "incomplete": page_of(samples.INCOMPLETE),
     "unavailable": page_of(samples.UNAVAILABLE),
