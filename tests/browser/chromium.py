@@ -88,12 +88,12 @@ async def opened(
         await context.close()
 
 
-async def shoot(page: Page, name: str, height: int | None = None) -> None:
-    """Keep a picture for the documents, where they are asked for; from the top, so high."""
+async def shoot(page: Page, name: str, height: int | None = None, left: int = 0) -> None:
+    """Keep a picture for the documents, where they are asked for; from the top, so high, without the left."""
     directory = os.environ.get(SCREENSHOT_DIR)
     if not directory:
         return
     width = await page.evaluate("innerWidth")
     high = height or await page.evaluate("innerHeight")
-    clip: Any = {"x": 0, "y": 0, "width": width, "height": high}
+    clip: Any = {"x": left, "y": 0, "width": width - left, "height": high}
     await page.screenshot(path=Path(directory) / f"{name}.png", full_page=True, clip=clip)

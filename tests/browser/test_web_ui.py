@@ -2,9 +2,11 @@
 
 import asyncio
 import shlex
+from contextlib import suppress
 
 import pytest
 from playwright.async_api import BrowserContext, Frame, Page
+from playwright.async_api import TimeoutError as PlaywrightTimeout
 
 from tests.browser.chromium import shoot, watched
 from tests.browser.ui_stage import BEAT, INSTRUCTION, LINK, STATES, UiStage
@@ -32,16 +34,33 @@ DETAILS = {
     ),
     "succeeded": ("Done: api was measured healthy.", "1 other container of the project untouched", "diff"),
 }
-HEIGHTS = {"running": 1200, "awaiting-approval": 1640, "rolled-back": 1900, "succeeded": 1700}
+HEIGHTS = {"running": 1150, "awaiting-approval": 1300, "rolled-back": 1350, "succeeded": 1300}
+
+
+async def see(page: Page, text: str) -> None:
+    """Wait until the page shows this.
+
+    Chromium breaks off what it loads whenever a network interface comes or goes, as other tests' Docker
+    networks do; then the Web UI says "internal error", and a person would load it again.
+    """
+    for patience in (8_000, 8_000, 8_000, 20_000):
+        with suppress(PlaywrightTimeout):
+            await page.get_by_text(text).first.wait_for(timeout=patience)
+            return
+        await page.reload()
+    raise AssertionError(f"never shown: {text}")
 
 
 async def frame_with(page: Page, text: str) -> Frame:
     """The frame that shows this text: the Web UI renders each piece of markdown in one of its own."""
-    for _ in range(200):
-        for frame in page.frames[1:]:
-            if text in await shown(frame):
-                return frame
-        await asyncio.sleep(0.1)
+    for attempt in range(4):
+        if attempt:
+            await page.reload()
+        for _ in range(80):
+            for frame in page.frames[1:]:
+                if text in await shown(frame):
+                    return frame
+            await asyncio.sleep(0.1)
     raise AssertionError(f"no frame shows {text!r}: {[await shown(frame) for frame in page.frames[1:]]}")
 
 
@@ -61,7 +80,7 @@ async def test_the_user_metadata_tab_tells_an_operator_what_to_do(
     """What was asked, how it stands, the exact commands, and nothing that is cut off at the side."""
     async with watched(desk) as (page, seen):
         await page.goto(stage.page(stage.runs[state], "user-metadata"))
-        await page.get_by_text("User Metadata").first.wait_for()
+        await see(page, "User Metadata")
         first, *others = DETAILS[state]
         frame = await frame_with(page, first)
         text = await shown(frame)
@@ -75,7 +94,7 @@ async def test_the_user_metadata_tab_tells_an_operator_what_to_do(
         } == set()
         await page.set_viewport_size({"width": 1280, "height": HEIGHTS[state]})
         await page.wait_for_timeout(300)
-        await shoot(page, f"web-ui-{state}")
+        await shoot(page, f"web-ui-{state}", left=256)
 
 
 async def test_evidence_can_be_opened_from_the_details(desk: BrowserContext, stage: UiStage) -> None:
@@ -93,10 +112,10 @@ async def test_the_timeline_and_the_heartbeat_say_what_a_step_is_about(
     """The build's row names service and round; its heartbeat the build step, the time and the log's size."""
     async with watched(desk) as (page, _):
         await page.goto(stage.page(stage.runs["running"], "timeline"))
-        await page.get_by_text("build api, round 1").first.wait_for()
-        await page.get_by_text("guards the run on api of shop").first.wait_for()
+        await see(page, "build api, round 1")
+        await see(page, "guards the run on api of shop")
         await page.goto(stage.page(stage.runs["running"], "pending-activities"))
-        await page.get_by_text(BEAT).first.wait_for()
+        await see(page, BEAT)
 
 
 async def test_the_list_finds_the_waiting_runs_and_memo_and_attributes_say_why(
@@ -106,13 +125,13 @@ async def test_the_list_finds_the_waiting_runs_and_memo_and_attributes_say_why(
     query = "mm_state%3D%22awaiting_external%22"
     async with watched(desk) as (page, _):
         await page.goto(f"{stage.ui}/namespaces/default/workflows?query={query}")
-        await page.get_by_role("link", name="mm:awaiting-approval").first.wait_for()
+        await see(page, "mm:awaiting-approval")
         assert await page.get_by_role("link", name="mm:running").count() == 0
         await page.goto(stage.page(stage.runs["awaiting-approval"], "memo"))
-        await page.get_by_text("waiting_reason").first.wait_for()
-        await page.get_by_text("waits for approval of plan").first.wait_for()
+        await see(page, "waiting_reason")
+        await see(page, "waits for approval of plan")
         await page.goto(stage.page(stage.runs["awaiting-approval"], "search-attributes"))
-        await page.get_by_text("awaiting_external").first.wait_for()
+        await see(page, "awaiting_external")
 
 
 async def test_foreign_text_obeys_nobody_and_the_shown_command_approves(
