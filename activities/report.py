@@ -34,7 +34,9 @@ from workflows.ports import ArtifactsResult, ReportInput, RunRef
 
 _log = logging.getLogger(__name__)
 _SUBJECT_CHARACTERS = 72
-_MOST_BYTES = 8 * 1024 * 1024
+_READ_SECONDS = 10.0
+_MOST_BYTES = 2 * 1024 * 1024
+"""Of one piece of evidence that goes into the page."""
 _OWN = {"events.jsonl", "report.json", PAGE_NAME, "manifest.json"}
 """What the report itself makes."""
 
@@ -107,7 +109,7 @@ class Report:
         try:
             latest = {artifact.name: artifact for artifact in artifacts}
             evidence = Evidence(
-                diff=redactor.text(await self._text(latest.get("patch.diff"))),
+                diff=await asyncio.to_thread(redactor.text, await self._text(latest.get("patch.diff"))),
                 verifications=tuple(
                     [
                         read_probes(await self._text(log), made_by(log)[1])
@@ -128,8 +130,9 @@ class Report:
         """Of evidence that is not there, or is too long for a page, nothing is shown."""
         if artifact is None or artifact.size_bytes > _MOST_BYTES:
             return ""
-        with suppress(OrchestratorError):
-            return (await self.artifacts.read(artifact)).decode(errors="replace")
+        with suppress(OrchestratorError, TimeoutError):
+            async with asyncio.timeout(_READ_SECONDS):  # a store that is slow holds up no report
+                return (await self.artifacts.read(artifact)).decode(errors="replace")
         return ""
 
     async def _found(self, record: RunRecord) -> tuple[RunArtifact, ...]:

@@ -10,7 +10,7 @@ _LONGEST_LINE: Final = 1000
 
 def diff_view(diff: str) -> Html:
     """The diff; of a very long one the beginning, and a note where the rest is."""
-    lines = diff.splitlines()
+    lines = diff.removesuffix("\n").split("\n")  # a form feed ends no line of a diff
     shown = [_line(line) for line in lines[:MOST_LINES]]
     box = tag(
         "pre", tag("code", shown), class_="diff", tabindex="0", role="region", aria_label="unified diff"

@@ -14,6 +14,7 @@ _LINE: Final = re.compile(
 )
 _VERDICT: Final = "verdict: "
 """What follows it in the log are other people's words."""
+_LONGEST_LINE: Final = 4000
 _SLOTS: Final = 200
 _WIDTH: Final = 1000.0
 _HEIGHT: Final = 40.0
@@ -43,10 +44,10 @@ class Verification:
 def read_probes(log: str, round_number: int) -> Verification:
     """The probes that ``verify.log`` tells of, up to its verdict."""
     probes: list[Probe] = []
-    for line in log.splitlines():
+    for line in log.split("\n"):
         if line.startswith(_VERDICT):
             return Verification(round_number, tuple(probes), line.removeprefix(_VERDICT))
-        if (match := _LINE.fullmatch(line)) is not None:
+        if len(line) <= _LONGEST_LINE and (match := _LINE.fullmatch(line)) is not None:
             where = f" from inside {match['vantage']}" if match["vantage"] == "target" else ""
             check = f"{match['check']}{where}"
             good, elapsed = match["good"] == "ok  ", float(match["elapsed"])

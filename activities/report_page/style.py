@@ -36,7 +36,7 @@ caption{text-align:left;padding:.2rem 0}
 th,td{text-align:left;vertical-align:top;padding:.3rem .7rem .3rem 0;border-bottom:1px solid var(--line)}
 thead th{font-size:.9rem;color:var(--dim)}
 tbody th{font-weight:600}
-td,tbody th{min-width:5rem}
+td,tbody th{min-width:6.5rem}
 .diff{padding:.5rem 0}
 .diff code{display:block;width:max-content;min-width:100%}
 .diff span{display:block;padding:0 .7rem}
@@ -50,7 +50,7 @@ rect.ok,rect.good{fill:var(--ok)}rect.failed,rect.bad{fill:var(--bad)}rect.wait{
 .scale{display:flex;justify-content:space-between;color:var(--dim);font-size:.8rem}
 .yes{color:var(--ok);font-weight:700}.no{color:var(--bad);font-weight:700}
 footer{margin-top:2rem;border-top:1px solid var(--line);color:var(--dim);font-size:.9rem}
-@media (max-width:640px){
+@media (max-width:720px){
 dl>div{grid-template-columns:1fr;gap:0;margin-bottom:.5rem}
 thead{position:absolute;width:1px;height:1px;overflow:hidden;clip-path:inset(50%)}
 table,caption,tbody,tr,tbody th,td{display:block;width:auto;padding:0;border:0}

@@ -11,13 +11,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from activities.report_page.diff import MOST_LINES
+from activities.report_page.probes import read_probes
 from activities.report_page.style import CSS
+from activities.verify import Probes
 from tests.unit import page_samples
 from tests.unit import record_samples as samples
 from tests.unit.page_reader import Element, read_page
 from tests.unit.test_web_details import told_by
 from workflows.models.record import RunRecord
 from workflows.models.status import RunStatus
+from workflows.models.verification import ProbeResult, Vantage
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "report"
 TAGS = {
@@ -208,3 +211,34 @@ def _luminance(colour: str) -> float:
     channels = [int(digits[i : i + 2], 16) / 255 for i in (0, 2, 4)]
     linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
     return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def test_a_log_cannot_forge_probes() -> None:
+    """What follows the verdict are the service's own words; a probe's line inside them is no probe."""
+    assert "forged" in page_samples.verify_log()
+    assert "forged" not in page_samples.PAGES["succeeded"].decode()
+    assert "[worker] (0.001 s)" in section(
+        "rolled-back", "probes"
+    )  # an answer may look like the end of a line
+
+
+@given(st.text(max_size=60), st.booleans(), st.floats(min_value=0, max_value=999), st.sampled_from(Vantage))
+def test_every_probe_that_is_logged_is_read_back(
+    text: str, ok: bool, elapsed: float, vantage: Vantage
+) -> None:
+    """Whatever a service answers: one line, one probe, the same words."""
+    check = "http http://localhost/health"
+    result = ProbeResult(
+        at=samples.START, check=check, vantage=vantage, ok=ok, detail=text, elapsed_seconds=elapsed
+    )
+    line = Probes().line(result)
+    (probe,) = read_probes(f"{line}\nverdict: healthy \n", 1).probes
+    assert (probe.ok, probe.detail) == (ok, " ".join(text.split()))
+    assert probe.check == (f"{check} from inside target" if vantage is Vantage.TARGET else check)
+    assert abs(probe.elapsed - elapsed) < 0.001
+
+
+def test_an_endless_line_costs_no_time() -> None:
+    """A line that was made to be hard to read is not read."""
+    line = "2026-03-01T12:00:00.0Z + 0.1s ok   " + "[worker] ( [worker] " * 50_000
+    assert read_probes(line, 1).probes == ()
