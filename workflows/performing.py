@@ -47,7 +47,7 @@ async def execute(port: ports.Port[In, Out], job: In, *, queue: str | None = Non
         retry_policy=row.retry,
         # The next step, above all a rollback, must not race a build that is still ending.
         cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-        summary=summary,
+        summary=static_summary(summary),  # it is in the history: bounded, and no markup of others
     )
     return result
 
@@ -78,6 +78,7 @@ class PerformingRun(RunView):
             located: ports.Location = await workflow.execute_local_activity(
                 ports.LOCATE.name,
                 ports.LocateInput(run_id=self.record.run_id, project=self._request.project),
+                summary=static_summary(f"which host has {self._request.project or 'the project'}"),
                 result_type=ports.Location,
                 start_to_close_timeout=row.start_to_close,
                 schedule_to_close_timeout=row.schedule_to_close,
@@ -99,7 +100,7 @@ class PerformingRun(RunView):
         about = f"{port.name.replace('_', ' ')} {self.record.service or self.record.project or ''}".rstrip()
         round_ = "" if port.step in ONCE else f", round {self._round}"
         try:
-            result = await execute(port, job, queue=queue, summary=static_summary(f"{about}{round_}"))
+            result = await execute(port, job, queue=queue, summary=f"{about}{round_}")
         except ActivityError as error:
             if heed_cancel:
                 self._heed_cancel()

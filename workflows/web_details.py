@@ -11,6 +11,7 @@ from typing import Final
 from workflows import telling
 from workflows.markdown import code, command, fence, link, one_line, words
 from workflows.models.approval import Verdict
+from workflows.models.lane import LaneView
 from workflows.models.policy import ApprovalGate, Trust
 from workflows.models.record import RunRecord, StepRecord
 from workflows.models.request import RunRequest
@@ -18,7 +19,7 @@ from workflows.models.status import RunStatus, StepStatus
 
 MOST_BYTES: Final = 16 * 1024
 SUMMARY_BYTES: Final = 200
-"""Temporal refuses a longer summary, and with it the start."""
+"""One row of the timeline, and small in the history; ids and names of others may be long."""
 _DIFF_BYTES: Final = 3 * 1024
 _TABLE_ROWS: Final = 16
 _SYMBOL: Final = {
@@ -42,7 +43,7 @@ _FIRST_LINKS: Final[tuple[str, ...]] = (
 
 
 def static_summary(title: str) -> str:
-    """One line of what was asked, as Temporal takes it at the start."""
+    """One line for a list or a timeline, with nothing in it that could be markup."""
     return words(title, SUMMARY_BYTES)
 
 
@@ -82,6 +83,15 @@ def details(record: RunRecord, gate: ApprovalGate | None = None) -> str:
         if block and len(longer.encode()) <= MOST_BYTES:
             text = longer
     return text
+
+
+def lane_details(view: LaneView) -> str:
+    """The current details of a project's lane: who may change it now, and who is next."""
+    holder = f"Run {code(view.holder, 100)} may change it now." if view.holder else "Nobody holds it."
+    lines = [f"### Lane of project {words(view.project, 100)}", "", holder, ""]
+    lines += [f"{place}. {code(run, 100)}" for place, run in enumerate(view.waiting[:50], start=1)]
+    left = len(view.waiting) - 50
+    return "\n".join([*lines, "", f"and {left} more"] if left > 0 else lines)
 
 
 def _head(record: RunRecord) -> list[str]:

@@ -118,7 +118,7 @@ def test_foreign_text_is_shown_and_never_obeyed(text: str, status: RunStatus) ->
 @settings(max_examples=100, deadline=None)
 @given(NASTY)
 def test_a_start_carries_no_foreign_markdown(text: str) -> None:
-    """Summary and details of the start are bounded and harmless; Temporal refuses what is too long."""
+    """Summary and details of the start are bounded and harmless; they stay in the history."""
     request = RunRequest(instruction=f"x{text}", patch=text or None)
     summary = static_summary(f"api: {text * 50}")
     assert len(summary.encode()) <= SUMMARY_BYTES

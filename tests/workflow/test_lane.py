@@ -97,6 +97,11 @@ async def test_place_and_holder_are_seen_while_a_run_waits() -> None:
             third.id,
         }
         assert await listed(here.client, "executing", holds={first.id}) == {first.id}
+        lane = await here.client.get_workflow_handle(LANE).query(
+            "__temporal_workflow_metadata", result_type=WorkflowMetadata
+        )
+        assert f"Run `{holder}` may change it now." in lane.current_details
+        assert f"2. `{third.first_execution_run_id}`" in lane.current_details
         view = await here.lane()
         assert (view.holder, view.waiting) == (
             holder,
