@@ -12,7 +12,7 @@ _UNSAFE: Final = re.compile(
 )
 """Control characters, and those that reorder, hide or join text."""
 
-_PLAIN: Final = re.compile(r"[^\W_](?:[^\W_]|(?<=[^\W_])_(?=[^\W_])|[ ,;.()'\"/%=+#…-]|:(?!/))*")
+_PLAIN: Final = re.compile(r"(?!\d+[.)])[^\W_](?:[^\W_]|(?<=[^\W_])_(?=[^\W_])|[ ,;.()'\"/%=+#…-]|:(?!/))*")
 """Words that no markdown renderer reads as anything else; an address needs a colon, an at sign or ``www``."""
 
 _TICKS: Final = re.compile("`+")
