@@ -8,14 +8,17 @@ from playwright.async_api import Browser
 
 from tests.browser.chromium import opened, shoot
 from tests.unit import page_samples, record_samples
+from tests.unit.test_web_details import told_by
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 WIDE = page_samples.page_of(
     page_samples.SUCCEEDED, diff="--- a/x\n+++ b/x\n" + "".join(f"+{'wide ' * 80}{n}\n" for n in range(30))
 )
-PAGES = {**page_samples.PAGES, "wide": WIDE}
+LONG = page_samples.page_of(told_by("W" * 3000), logs=(page_samples.verify_log(verdict="W" * 300),))
+PAGES = {**page_samples.PAGES, "wide": WIDE, "long": LONG}
 LOOKS: dict[str, tuple[int, int, Any]] = {
     "phone": (360, 740, "light"),
+    "tablet": (740, 1000, "light"),
     "light": (1100, 900, "light"),
     "dark": (1100, 900, "dark"),
 }
@@ -40,7 +43,7 @@ def written(tmp_path: Path, name: str) -> str:
 
 
 @pytest.mark.parametrize("look", LOOKS)
-@pytest.mark.parametrize("name", ["succeeded", "rolled-back", "hostile", "wide"])
+@pytest.mark.parametrize("name", ["succeeded", "rolled-back", "hostile", "wide", "long"])
 async def test_a_report_opens_by_itself_and_fits(
     browser: Browser, tmp_path: Path, name: str, look: str
 ) -> None:
