@@ -13,11 +13,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows import approval_gate, ports
     from workflows.coordinating import OTHERS_FIRST
     from workflows.errors import OrchestratorError
-    from workflows.lifecycle import (
-        Ended,
-        StepFailed,
-        brings_new_evidence,
-    )
+    from workflows.lifecycle import Ended, StepFailed, brings_new_evidence
     from workflows.models.failure import Failure
     from workflows.models.finding import Finding
     from workflows.models.plan import ActionPlan

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from temporalio.api.sdk.v1 import WorkflowMetadata
-from temporalio.client import Client, WorkflowFailureError
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 
 from tests.workflow.real_server import LANE, town
 from tests.workflow.scripted_host import GATE, NOW, ScriptedHost
@@ -39,6 +39,12 @@ class OneWriter:
             return report(job)
 
         host.answers |= {"patch": begin, "report": end}
+
+
+async def shown_in_the_web_ui(run: WorkflowHandle[Any, Any]) -> str:
+    """A workflow's current details."""
+    told: WorkflowMetadata = await run.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
+    return told.current_details
 
 
 async def listed(client: Client, state: str, holds: set[str]) -> set[str]:
@@ -97,11 +103,9 @@ async def test_place_and_holder_are_seen_while_a_run_waits() -> None:
             third.id,
         }
         assert await listed(here.client, "executing", holds={first.id}) == {first.id}
-        lane = await here.client.get_workflow_handle(LANE).query(
-            "__temporal_workflow_metadata", result_type=WorkflowMetadata
-        )
-        assert f"Run `{holder}` may change it now." in lane.current_details
-        assert f"2. `{third.first_execution_run_id}`" in lane.current_details
+        order = await shown_in_the_web_ui(here.client.get_workflow_handle(LANE))
+        assert f"Run `{holder}` may change it now." in order
+        assert f"2. `{third.first_execution_run_id}`" in order
         view = await here.lane()
         assert (view.holder, view.waiting) == (
             holder,
