@@ -93,9 +93,7 @@ async def test_place_and_holder_are_seen_while_a_run_waits() -> None:
         described = await third.describe()
         assert await described.memo_value("waiting_reason") == "lane"
         assert described.search_attributes["mm_state"] == ["awaiting_slot"]
-        shown = (
-            await third.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
-        ).current_details
+        shown = await shown_in_the_web_ui(third)
         assert f"**Waits for its turn** on project shop: place 2, behind run `{holder}`" in shown
         assert f"mm-orchestrator cancel {third.first_execution_run_id}" in shown
         assert await listed(here.client, "awaiting_slot", holds={second.id, third.id}) == {
@@ -107,10 +105,8 @@ async def test_place_and_holder_are_seen_while_a_run_waits() -> None:
         assert f"Run `{holder}` may change it now." in order
         assert f"2. `{third.first_execution_run_id}`" in order
         view = await here.lane()
-        assert (view.holder, view.waiting) == (
-            holder,
-            (second.first_execution_run_id, third.first_execution_run_id),
-        )
+        waiting = (second.first_execution_run_id, third.first_execution_run_id)
+        assert (view.holder, view.waiting) == (holder, waiting)
         await second.cancel()
         with pytest.raises(WorkflowFailureError):
             await second.result()
