@@ -22,7 +22,9 @@ from workflows.models.record import RunRecord, RunReport
 
 RUN_ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
 _REPORT: Final = "report.json"
+_PAGE: Final = "report.html"
 _MANIFEST: Final = "manifest.json"
+_CONTENT_TYPES: Final = {_PAGE: "text/html; charset=utf-8"}
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def _read(path: Path) -> RunRecord | None:
 
 
 def _own_artifacts(report: Path, record: RunRecord) -> tuple[RunArtifact, ...]:
-    """The report and its manifest: the record inside the report cannot name these two (I6)."""
+    """The report, its page and its manifest: the record inside the report cannot name these (I6)."""
     manifest = report.with_name(_MANIFEST)
     if not record.artifacts or not manifest.is_file():
         return ()
@@ -97,8 +99,8 @@ def _own_artifacts(report: Path, record: RunRecord) -> tuple[RunArtifact, ...]:
     spooled = report.parent.parent.name != ARTIFACT_NAMESPACE
     kept = record.artifacts[0].retain_until - record.artifacts[0].created_at
     own = []
-    for path in (report, manifest):
-        if path.name in known:
+    for path in (report, report.with_name(_PAGE), manifest):
+        if path.name in known or not path.is_file():
             continue
         data = path.read_bytes()
         at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
@@ -110,7 +112,7 @@ def _own_artifacts(report: Path, record: RunRecord) -> tuple[RunArtifact, ...]:
                 uri=path.absolute().as_uri(),
                 sha256=hashlib.sha256(data).hexdigest(),
                 size_bytes=len(data),
-                content_type="application/json",
+                content_type=_CONTENT_TYPES.get(path.name, "application/json"),
                 created_at=at,
                 retain_until=at + kept,
                 state=ArtifactState.SPOOLED if spooled else ArtifactState.STORED,
