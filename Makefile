@@ -13,12 +13,12 @@ CHAOS_ARGS ?=
 REPAIR_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup minio-build test stores-big stack-test chaos bench-repair lint format dev demo knowledge-debian knowledge-python lock clean clean-images
+.PHONY: help setup minio-build test stores-big stack-test screenshots chaos bench-repair lint format dev demo knowledge-debian knowledge-python lock clean clean-images
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## put .venv, Docker engine and base image in place, where they are missing
+setup: ## put .venv, Docker engine, base image and a browser in place, where they are missing
 	@deploy/host/setup.sh
 
 lint: setup ## ruff, formatting, strict types, import contracts
@@ -46,8 +46,10 @@ chaos: setup ## N random faults at random instants, on a Docker daemon of its ow
 
 stack-test: setup ## temporal-compose.yaml as it is, on this engine: up, repair, evidence, approval, down (needs root)
 	deploy/host/minio_client.sh
-	deploy/host/browser.sh
 	MM_STACK_TESTS=1 $(BIN)/pytest tests/stack -p no:xdist
+
+screenshots: setup ## docs/screenshots anew: the browser tests, each keeping a picture of what it saw
+	SCREENSHOT_DIR=$(CURDIR)/docs/screenshots $(BIN)/pytest -q tests/browser
 
 bench-repair: setup ## labelled logs to findings, then broken services repaired on the real Docker engine
 	PYTHONPATH=$(CURDIR) $(BIN)/python -m tests.repair $(REPAIR_ARGS)

@@ -57,7 +57,7 @@ class Build:
         """
         output, run = BuildOutput(), job.run
         children = ChildRegistry(self.journals.state.children, run.run_id)
-        async with beating(lambda: f"build: {output.step}"):
+        async with beating(lambda: output.standing):
             if not _must_build(job.plan):
                 return BuildResult(image_id=await self._image_id(job.target))
             await children.end_earlier()  # it may hold the lock through its worker

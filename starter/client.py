@@ -37,6 +37,7 @@ from workflows.models.artifact import RunArtifact
 from workflows.models.plan import ActionPlan
 from workflows.models.record import RunRecord
 from workflows.models.request import RunRequest
+from workflows.web_details import static_details, static_summary
 
 TASK_QUEUE: Final = "mm.orchestrator"
 POLL_SECONDS: Final = 0.5
@@ -122,7 +123,8 @@ class OrchestratorClient:
                 memo=start_memo(safe),
                 search_attributes=await start_attributes(self._client, safe),
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                static_summary=start_memo(safe)["title"],
+                static_summary=static_summary(start_memo(safe)["title"]),
+                static_details=static_details(safe),
             )
         located = await self._reader.locate(handle.id)
         return RunHandle(run_id=located.run_id, workflow_id=located.workflow_id)

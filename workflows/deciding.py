@@ -23,6 +23,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.models.status import RunStatus, StepName
     from workflows.models.token import Act, CheckTokenInput, TokenChecked
     from workflows.performing import PerformingRun, execute
+    from workflows.web_details import static_summary
 
 _REFUSALS_ON_RECORD = 100
 """A flood of attempts must not make record and history too large for Temporal: no run could end any more."""
@@ -76,13 +77,18 @@ class DecidingRun(PerformingRun):
         await self._present_pre_approval()
         self._tell(NotifyEvent.AWAITING_APPROVAL, gate)
         try:
-            await workflow.wait_condition(self._decided, timeout=quiet, timeout_summary="until the warning")
+            await workflow.wait_condition(self._decided, timeout=quiet, timeout_summary=self._timer("warns"))
         except TimeoutError:
             self._warn_of_expiry(warn_before)
             if warn_before:
                 self._tell(NotifyEvent.APPROVAL_EXPIRING, gate)
             last = timedelta(seconds=warn_before)
-            await workflow.wait_condition(self._decided, timeout=last, timeout_summary="approval time limit")
+            await workflow.wait_condition(self._decided, timeout=last, timeout_summary=self._timer("ends"))
+
+    def _timer(self, then: str) -> str:
+        """For the timeline: what the timer is for."""
+        plan, roles = self.plan_now, " or ".join(self._gate.approver_roles[:3])
+        return static_summary(f"{then} when nobody ({roles}) approved plan {plan.digest[:12]} in time")
 
     def _warn_of_expiry(self, seconds: float) -> None:
         """On record, and where it can be read without asking: memo and current details."""
@@ -151,7 +157,12 @@ class DecidingRun(PerformingRun):
         """The host's answer, as long as the run still waits for what was asked."""
         asked = self._waiting
         check = asyncio.create_task(
-            execute(ports.CHECK_TOKEN, job, queue=self._task_queue, summary="a signed token")
+            execute(
+                ports.CHECK_TOKEN,
+                job,
+                queue=self._task_queue,
+                summary=f"token {self._attempts}",
+            )
         )
         over = asyncio.create_task(workflow.wait_condition(lambda: self._waiting is not asked))
         # A host that is down must not hold up a run that was rejected or cancelled meanwhile.
@@ -176,7 +187,12 @@ class DecidingRun(PerformingRun):
             )
             return judged
         self._ledger.change(approvals=(*self.record.approvals, judged))
+        self._show()
         return judged
+
+    @property
+    def _asked_gate(self) -> ApprovalGate | None:
+        return self._waiting.gate if self._waiting is not None else None
 
     @property
     def _refused(self) -> int:

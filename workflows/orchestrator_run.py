@@ -10,14 +10,10 @@ from datetime import datetime
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from workflows import approval_gate, ports, visibility
+    from workflows import approval_gate, ports
     from workflows.coordinating import OTHERS_FIRST
     from workflows.errors import OrchestratorError
-    from workflows.lifecycle import (
-        Ended,
-        StepFailed,
-        brings_new_evidence,
-    )
+    from workflows.lifecycle import Ended, StepFailed, brings_new_evidence
     from workflows.models.failure import Failure
     from workflows.models.finding import Finding
     from workflows.models.plan import ActionPlan
@@ -27,6 +23,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.models.status import RunStatus, StepName, StepStatus
     from workflows.risk import approvers, gate_with_risks
     from workflows.settling import SettlingRun
+    from workflows.telling import current_step
 
 
 @workflow.defn(name="MoonMind.OrchestratorRun")
@@ -332,7 +329,7 @@ class OrchestratorRun(SettlingRun):
         return stands_back
 
     def _cancelled(self) -> Ended:
-        step = visibility.current_step(self.record)
+        step = current_step(self.record)
         error = OrchestratorError("cancelled")
         return Ended(RunStatus.CANCELLED, failure=error.failure(step.name if step else StepName.PREFLIGHT))
 

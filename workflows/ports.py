@@ -198,6 +198,7 @@ class ArtifactsResult(Model):
     """Evidence stored."""
 
     artifacts: tuple[RunArtifact, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 class PatchInput(Model):

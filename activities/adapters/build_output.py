@@ -1,7 +1,10 @@
 """Follows the plain progress output of BuildKit: where the build stands, and why it failed."""
 
 import re
+import time
 from dataclasses import dataclass, field
+
+from workflows.telling import seconds, size
 
 _PREFIX = re.compile(r"^#(?P<vertex>\d+) (?:(?P<seconds>\d+\.\d+) )?(?P<text>.*)$")
 _CLIPPED = "[output clipped, log limit"
@@ -19,6 +22,9 @@ _MAX_QUOTED = 400
 class BuildOutput:
     """Feed it masked output; it remembers little, however long the log is."""
 
+    began: float = field(default_factory=time.monotonic)
+    size_bytes: int = 0
+    """Of the log so far."""
     step: str = "starting"
     """The build step that printed last, for instance ``[2/4] RUN pip install -r requirements.txt``."""
     clipped: bool = False
@@ -32,6 +38,7 @@ class BuildOutput:
 
     def feed(self, data: bytes) -> None:
         """Take the next piece of output."""
+        self.size_bytes += len(data)
         *lines, self._partial = (self._partial + data).split(b"\n")
         for line in lines:
             self._line(line.decode("utf-8", errors="replace").rstrip("\r"))
@@ -39,6 +46,12 @@ class BuildOutput:
     def finish(self) -> None:
         """Take the last line, also where no line end follows."""
         self.feed(b"\n")
+
+    @property
+    def standing(self) -> str:
+        """Where the build stands, for the heartbeat."""
+        spent = time.monotonic() - self.began
+        return f"build: {self.step}, after {seconds(spent)}, {size(self.size_bytes)} of log"
 
     @property
     def error(self) -> str:

@@ -61,8 +61,9 @@ async def test_a_success_is_reported_and_settled_and_its_previous_image_kept(rig
     await rig.build_and_restart()
     assert RUN in await rig.docker.holds()
     stored = await report(rig, ended(rig, RunStatus.SUCCEEDED))
+    own = ["events.jsonl", "report.json", "report.html"]
     found = ["diff-after.patch", "diff-before.patch"]  # made by the patch step, unknown to the record
-    assert [a.name for a in stored.artifacts] == [*found, "events.jsonl", "report.json", "manifest.json"]
+    assert [a.name for a in stored.artifacts] == [*found, *own, "manifest.json"]
     settled = rig.journal.settled
     assert settled is not None
     assert (settled.by, settled.outcome) == ("report", "succeeded")
@@ -71,7 +72,8 @@ async def test_a_success_is_reported_and_settled_and_its_previous_image_kept(rig
     assert document.record.status is RunStatus.SUCCEEDED
     assert document.commit_message.startswith("repair api")
     manifest = json.loads(await rig.text_of("manifest.json"))
-    assert {entry["name"] for entry in manifest["artifacts"]} == {*found, "events.jsonl", "report.json"}
+    assert {entry["name"] for entry in manifest["artifacts"]} == {*found, *own}
+    assert "diff-after.patch" in await rig.text_of("report.html")
     await report(rig, ended(rig, RunStatus.SUCCEEDED))
     assert rig.journal.settled == settled
     assert rig.bytes_of(REQUIREMENTS) == AFTER
@@ -143,6 +145,7 @@ async def test_a_lost_run_is_rolled_back_and_reported(rig: Rig, recovery: Recove
     assert document.record.failure is not None
     assert document.record.failure.code == "run_recovered"
     assert {"diff-before.patch", "rollback.log"} <= {a.name for a in document.record.artifacts}
+    assert "run_recovered" in await rig.text_of("report.html")
     (again,) = await recovery.recover(RUN, accept_current_state=False)
     assert again.how is How.ALREADY_SETTLED
     assert recovery.unsettled() == ()

@@ -221,7 +221,9 @@ class ScriptedHost:
         )
 
     def _report(self, job: ports.ReportInput) -> ports.ArtifactsResult:
-        return ports.ArtifactsResult(artifacts=(artifact("report.json"), artifact("manifest.json")))
+        return ports.ArtifactsResult(
+            artifacts=(artifact("report.json"), artifact("report.html"), artifact("manifest.json"))
+        )
 
     def _check_token(self, job: CheckTokenInput) -> TokenChecked:
         """``by:alice`` is a good token of Alice's, anything else one that is refused with that code."""
