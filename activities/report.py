@@ -8,7 +8,7 @@ interrupted is done again, and nothing is claimed that a take-over meanwhile mad
 import asyncio
 import json
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from temporalio import activity
 
@@ -16,6 +16,7 @@ from activities.adapters.artifact_store import ArtifactStore
 from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.heartbeat import beating
 from activities.adapters.journal import JournalStore
+from activities.adapters.known_secrets import KnownSecrets
 from activities.adapters.project_resources import DaemonRefused
 from activities.adapters.redaction import Redactor
 from activities.adapters.statsd import Metrics
@@ -42,6 +43,7 @@ class Report:
     artifacts: ArtifactStore
     docker: DockerEngine
     metrics: Metrics
+    known: KnownSecrets = field(default_factory=KnownSecrets)
     settled_by: str = "report"
 
     @activity.defn(name=ports.REPORT.name)
@@ -78,7 +80,7 @@ class Report:
 
     async def _store(self, job: ReportInput) -> tuple[RunArtifact, ...]:
         run_id = job.run.run_id
-        redactor = Redactor()
+        redactor = self.known.all
         found = await self._found(job.record)
         events = await self.artifacts.put(run_id, "events.jsonl", event_lines(job.events, redactor))
         ledger = Ledger(job.record)

@@ -19,7 +19,6 @@ from activities.adapters.llm_budget import LlmBudget
 from activities.adapters.masking import Masking
 from activities.adapters.policy_file import PolicySource
 from activities.adapters.project_resources import ProjectResources
-from activities.adapters.redaction import Redactor
 from activities.adapters.state_dir import PlanStore, StateDir
 from activities.adapters.statsd import Metrics
 from activities.adapters.temporal_runs import TemporalRuns
@@ -47,6 +46,7 @@ from activities.second_opinion import SecondOpinion
 from activities.settle import Recovery, Settle
 from activities.verify import Verify
 from activities.watch import LookUp, ReadRecord, WatchRun
+from worker.own_secrets import known_secrets
 from worker.settings import WorkerSettings, queue_word
 from worker.workers import Activity, Wiring
 from workflows import ports
@@ -124,7 +124,7 @@ async def build_adapters(
         journals=JournalStore(state, deployment_lock_dir=settings.deployment_lock_dir),
         holds=HoldStore(state),
         artifacts=ArtifactStore.in_state_dir(state),
-        masking=Masking(engine, compose_runner),
+        masking=Masking(engine, compose_runner, known_secrets()),
         resources=ProjectResources(engine.client),
         git=GitDiff(environment),
         throwaway=Throwaway(engine.client),
@@ -168,7 +168,7 @@ def wire(adapters: Adapters, settings: WorkerSettings, host: str) -> Wiring:
     return Wiring(
         host=word,
         activities=bind(adapters, word, settings.task_queue),
-        mask=Redactor().text,
+        mask=adapters.masking.known.mask,
         of_temporal=lambda client: bind_temporal(TemporalRuns(client, settings.task_queue)),
         unsettled=adapters.journals.unsettled,
         leftovers=adapters.throwaway.sweep,
@@ -200,6 +200,7 @@ def _bind_before_the_first_write(on: Adapters, plans: PlanStore, stored: _Stored
             journals=on.journals,
             artifacts=on.artifacts,
             holds=on.holds,
+            masking=on.masking,
         ).preflight,
         ports.ANALYZE.name: Analyze(
             engine=on.engine,
@@ -272,7 +273,13 @@ def rollback_step(on: Adapters) -> Rollback:
 
 def report_step(on: Adapters) -> Report:
     """The report; ``recover`` writes the same one."""
-    return Report(journals=on.journals, artifacts=on.artifacts, docker=on.engine, metrics=on.metrics)
+    return Report(
+        journals=on.journals,
+        artifacts=on.artifacts,
+        docker=on.engine,
+        metrics=on.metrics,
+        known=on.masking.known,
+    )
 
 
 def recovery_of(on: Adapters) -> Recovery:

@@ -13,9 +13,15 @@ import structlog
 from pydantic import ValidationError
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, FailureError
-from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput, Interceptor
+from temporalio.worker import (
+    ActivityInboundInterceptor,
+    ActivityOutboundInterceptor,
+    ExecuteActivityInput,
+    Interceptor,
+)
 
 from starter.converter import describe_problems
+from worker.leaving import MaskedHeartbeats, masked_prose
 from worker.telemetry import Mask
 from workflows.errors import OrchestratorError
 from workflows.models.failure import StepFailure
@@ -49,6 +55,10 @@ class _MappedActivity(ActivityInboundInterceptor):
         super().__init__(next)
         self._mask = mask
 
+    def init(self, outbound: ActivityOutboundInterceptor) -> None:
+        """What the step says while it runs passes here too."""
+        super().init(MaskedHeartbeats(outbound, self._mask))
+
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:  # noqa: A002 - the SDK's name
         info = activity.info()
         step = _STEP_OF.get(info.activity_type, StepName.PREFLIGHT)
@@ -62,7 +72,8 @@ class _MappedActivity(ActivityInboundInterceptor):
                 result = await super().execute_activity(input)
             except OrchestratorError as error:
                 _log.warning("step failed: %s", error, extra={"code": error.code, "seconds": _since(started)})
-                failure = to_application_error(error, step, again=_again(info.activity_type, error))
+                again = _again(info.activity_type, error)
+                failure = to_application_error(error, step, again=again, mask=self._mask)
             except FailureError:
                 raise
             except Exception as error:  # noqa: BLE001 - the border: whatever it is, the run must hear of it
@@ -70,7 +81,7 @@ class _MappedActivity(ActivityInboundInterceptor):
                 failure = to_application_error(self._unexpected(error), step)
             else:
                 _log.info("step done", extra={"seconds": _since(started)})
-                return result
+                return masked_prose(result, self._mask)
         raise failure
 
     def _unexpected(self, error: Exception) -> OrchestratorError:
@@ -78,7 +89,7 @@ class _MappedActivity(ActivityInboundInterceptor):
 
 
 def to_application_error(
-    error: OrchestratorError, step: StepName, *, again: bool | None = None
+    error: OrchestratorError, step: StepName, *, again: bool | None = None, mask: Mask = str
 ) -> ApplicationError:
     """The error as Temporal carries it: type is the code, the first detail a ``StepFailure``.
 
@@ -86,10 +97,12 @@ def to_application_error(
         error: what happened.
         step: the step it happened in.
         again: whether to try once more; None: as the catalogue has it.
+        mask: masks what the error quotes.
     """
     retried = error.retryable if again is None else again
     carried = StepFailure(failure=error.failure(step), artifacts=error.artifacts, warnings=error.warnings)
-    return ApplicationError(error.message, carried, type=error.code, non_retryable=not retried)
+    carried = masked_prose(carried, mask)
+    return ApplicationError(carried.failure.message, carried, type=error.code, non_retryable=not retried)
 
 
 def _again(activity_type: str, error: OrchestratorError) -> bool:

@@ -48,13 +48,13 @@ def _run(arguments: Sequence[str]) -> int:
 
 def _told(error: Exception) -> int:
     """Say what is wrong in one line and what to do in the next."""
-    from activities.adapters.redaction import Redactor  # noqa: PLC0415
     from worker.error_mapping import brief  # noqa: PLC0415
+    from worker.own_secrets import known_secrets  # noqa: PLC0415
     from workflows.errors import OrchestratorError  # noqa: PLC0415
 
     if os.environ.get("MM_ORCHESTRATOR_DEBUG"):
         raise error
-    mask = Redactor().text
+    mask = known_secrets().mask
     told = error if isinstance(error, OrchestratorError) else None
     told = told or OrchestratorError("internal_error", detail=brief(error, mask))
     sys.stderr.write(f"{told.code}: {mask(told.message)}\n")

@@ -12,13 +12,13 @@ from typing import Final
 from temporalio.client import Client
 
 from activities.adapters.policy_file import load_policy
-from activities.adapters.redaction import Redactor
 from activities.adapters.state_dir import StateDir
 from starter.address import resolve_address
 from starter.connection import temporal_errors
-from starter.converter import data_converter
 from worker.composition import compose, compose_embedded
 from worker.embedded import DEV, RunningStack, embedded_stack
+from worker.leaving import masking_converter
+from worker.own_secrets import known_secrets
 from worker.search_attributes import register_search_attributes
 from worker.settings import LogFormat, WorkerSettings, load_settings
 from worker.state_lock import worker_lock
@@ -68,7 +68,7 @@ async def serve(settings: WorkerSettings) -> None:
             client = await Client.connect(
                 address,
                 namespace=settings.temporal_namespace,
-                data_converter=data_converter,
+                data_converter=masking_converter(known_secrets().mask),
                 runtime=core_runtime(),
             )
         for warning in await register_search_attributes(client):
@@ -91,7 +91,7 @@ async def local_client(project_dir: Path | None) -> AsyncIterator[Client]:
     state = StateDir(settings.state_dir)
     # The terminal belongs to the run's progress; the worker's own lines go beside the server's log.
     with (state.temporal / "worker.log").open("a", encoding="utf-8") as log:
-        configure_logs(settings.log_level, LogFormat.JSON, Redactor().text, log)
+        configure_logs(settings.log_level, LogFormat.JSON, known_secrets().mask, log)
         try:
             project_dir = implied_project(settings, project_dir)
             async with embedded_stack(settings, compose_embedded, project_dir) as stack:
@@ -116,7 +116,7 @@ def _require_policy(settings: WorkerSettings) -> None:
 
 
 def _log_to_stderr(settings: WorkerSettings) -> None:
-    configure_logs(settings.log_level, settings.log_format, Redactor().text)
+    configure_logs(settings.log_level, settings.log_format, known_secrets().mask)
 
 
 @contextmanager

@@ -22,6 +22,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.models.status import RunStatus, StepName
     from workflows.models.token import Act, CheckTokenInput, TokenChecked
     from workflows.performing import PerformingRun, execute
+    from workflows.secret_words import mask
 
 _REFUSALS_ON_RECORD = 100
 """A flood of attempts must not make record and history too large for Temporal: no run could end any more."""
@@ -93,6 +94,8 @@ class DecidingRun(PerformingRun):
             await self._take(Approve(token=token), pre_approved=True)
 
     async def _take(self, attempt: Approve | Reject, *, pre_approved: bool = False) -> Approval:
+        said = "reason" if isinstance(attempt, Reject) else "comment"
+        attempt = attempt.model_copy(update={said: mask(getattr(attempt, said) or "") or None})
         async with self._one_at_a_time:
             return self._enter(await self._judged(attempt, pre_approved=pre_approved))
 

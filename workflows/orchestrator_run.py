@@ -132,7 +132,8 @@ class OrchestratorRun(SettlingRun):
         self._ledger.change(project=location.project)
         job = ports.PreflightInput(run=self._ref, request=self._request, project=location.project)
         self._measured = await self._perform(ports.PREFLIGHT, job)
-        self._ledger.change(service=self._measured.target.service)
+        masked = self._measured.instruction or self.record.instruction
+        self._ledger.change(service=self._measured.target.service, instruction=masked)
         self._ledger.warn(self._measured.warnings)
 
     async def _analyze(self, failure: Failure | None) -> None:
