@@ -109,7 +109,7 @@ class EvidenceFiles:
 
 
 def complete_diff(plan: ActionPlan) -> str | None:
-    """The plan's own diff, where the history carries it whole; None where it was cut at 8 KiB."""
+    """The plan's own diff, where the history carries it whole; None where it was cut."""
     artifact = plan.diff_artifact
     if artifact is None or len(plan.diff.encode()) == artifact.size_bytes:
         return plan.diff

@@ -21,14 +21,15 @@ from temporalio.worker import (
 )
 
 from starter.converter import describe_problems
-from worker.leaving import MaskedHeartbeats, masked_prose
+from worker.fitting import fitted
+from worker.leaving import PROSE, MaskedHeartbeats, masked_prose
 from worker.telemetry import Mask
 from workflows.errors import OrchestratorError
 from workflows.models.failure import StepFailure
 from workflows.models.status import StepName
 from workflows.models.token import CheckTokenInput
 from workflows.options import ROWS
-from workflows.ports import PORTS, LocateInput, RunRef
+from workflows.ports import PORTS, LocateInput, PlanResult, RunRef
 
 _log = logging.getLogger("mm_orchestrator.step")
 _STEP_OF: Final = {port.name: port.step for port in PORTS}
@@ -81,8 +82,14 @@ class _MappedActivity(ActivityInboundInterceptor):
                 failure = to_application_error(self._unexpected(error), step)
             else:
                 _log.info("step done", extra={"seconds": _since(started)})
-                return masked_prose(result, self._mask)
+                return self._leaving(result, _round_of(input.args))
         raise failure
+
+    def _leaving(self, result: Any, round_: int) -> Any:
+        """As it may enter the history: masked, bounded, and without what the workflow has already."""
+        if isinstance(result, PlanResult):
+            result = result.model_copy(update={"plan": result.plan.model_copy(update={"findings": ()})})
+        return fitted(masked_prose(result, self._mask), PROSE, round_)
 
     def _unexpected(self, error: Exception) -> OrchestratorError:
         return OrchestratorError("internal_error", detail=brief(error, self._mask))
@@ -101,7 +108,7 @@ def to_application_error(
     """
     retried = error.retryable if again is None else again
     carried = StepFailure(failure=error.failure(step), artifacts=error.artifacts, warnings=error.warnings)
-    carried = masked_prose(carried, mask)
+    carried = fitted(masked_prose(carried, mask), PROSE)
     return ApplicationError(carried.failure.message, carried, type=error.code, non_retryable=not retried)
 
 
@@ -125,6 +132,11 @@ def _run_of(args: Any) -> dict[str, object]:
         return {"run_id": job.run_id}
     run = getattr(job, "run", None)
     return {"run_id": run.run_id, "round": run.round} if isinstance(run, RunRef) else {}
+
+
+def _round_of(args: Any) -> int:
+    run = getattr(args[0], "run", None) if args else None
+    return run.round if isinstance(run, RunRef) else 1
 
 
 def _since(started: float) -> float:
