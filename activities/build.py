@@ -100,9 +100,7 @@ class Build:
         async with closing(log):
             code = await self.compose.build(target.project, target.service, log.write, children)
             output.finish()
-            if (
-                code != 0 and output.cut_off
-            ):  # what is built is in the cache by now, and prints nothing
+            if code != 0 and output.cut_off:  # what is built is in the cache by now, and prints nothing
                 log.say(_ASKED_AGAIN)
                 code = await self.compose.build(target.project, target.service, log.write, children)
         output.finish()

@@ -10,8 +10,10 @@ from workflows.models.finding import Finding
 from workflows.models.plan import DIFF_IN_HISTORY_BYTES
 from workflows.models.snapshot import NeighbourProof
 
-TEXT_CHARACTERS: Final = 600
-ITEM_CHARACTERS: Final = 200
+TEXT_CHARACTERS: Final = 500
+_LEAST_CHARACTERS: Final = 200
+"""Of a text in a late round."""
+ITEM_CHARACTERS: Final = 180
 """Of one of several sentences, such as a warning."""
 MAX_ITEMS: Final = 8
 _LIMITS: Final = {"diff": DIFF_IN_HISTORY_BYTES, "summary": 300}
@@ -59,13 +61,13 @@ class _Fitting:
     def _text(self, name: str, text: str) -> str:
         most = _LIMITS.get(name, TEXT_CHARACTERS)
         if name != "diff":
-            return cut(text, most)
-        most //= self.share
+            return cut(text, max(_LEAST_CHARACTERS, most // self.share))
+        most >>= self.share - 1
         return text if len(text) <= most else text[: most - len(_DIFF_CUT)] + _DIFF_CUT
 
     def _sentences(self, value: tuple[Any, ...]) -> tuple[Any, ...]:
         kept = tuple(cut(item, ITEM_CHARACTERS) if type(item) is str else item for item in value)
-        most = max(3, MAX_ITEMS // self.share)
+        most = max(2, MAX_ITEMS // self.share)
         if len(kept) <= most:
             return kept
         return (*kept[: most - 1], _MORE.format(count=len(kept) - most + 1))

@@ -16,6 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows import approval_gate, ports
     from workflows.approval_gate import Waiting
     from workflows.errors import OrchestratorError
+    from workflows.fitting import cut
     from workflows.models.approval import Approval, Approve, Reject, Verdict
     from workflows.models.policy import ApprovalGate
     from workflows.models.request import RunRequest
@@ -24,8 +25,11 @@ with workflow.unsafe.imports_passed_through():
     from workflows.performing import PerformingRun, execute
     from workflows.secret_words import mask
 
-_REFUSALS_ON_RECORD = 100
-"""A flood of attempts must not make record and history too large for Temporal: no run could end any more."""
+_REFUSALS_ON_RECORD = 20
+"""A flood of attempts must not make record and history too large; each is in the history as it was sent."""
+
+_REFUSED_WORDS = 100
+"""Characters of what somebody said who was refused."""
 
 _TOKENS_CHECKED = 200
 """So many tokens are checked for one run; each check is an activity in its history."""
@@ -152,6 +156,8 @@ class DecidingRun(PerformingRun):
         return checked
 
     def _enter(self, judged: Approval) -> Approval:
+        if judged.verdict is Verdict.REFUSED and judged.comment is not None:
+            judged = judged.model_copy(update={"comment": cut(judged.comment, _REFUSED_WORDS)})
         if judged.verdict is Verdict.REFUSED and self._refused >= _REFUSALS_ON_RECORD:
             self._ledger.warn(
                 (f"more than {_REFUSALS_ON_RECORD} attempts to approve or reject were refused",)

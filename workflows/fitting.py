@@ -12,9 +12,9 @@ from workflows.models.snapshot import NeighbourProof
 
 MAX_QUOTES: Final = 3
 QUOTE_CHARACTERS: Final = 300
-FINDINGS_PROSE: Final = 2000
+FINDINGS_PROSE: Final = 1200
 """Characters for reasons, quotes and doubts of all findings together; the first ones come first."""
-FINDING_PROSE: Final = 1000
+FINDING_PROSE: Final = 900
 """Of one of them."""
 SCANT_CHARACTERS: Final = 100
 MAX_NEIGHBOURS: Final = 5
@@ -30,7 +30,7 @@ def fitted_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     """Cause and cure of each; the words for the first of them. ``analyze.log`` has everything."""
     room, kept = FINDINGS_PROSE, []
     for finding in findings:
-        ways = (finding, _short(finding), _brief(finding), _scant(finding))
+        ways = (finding, _short(finding), _brief(finding), scant(finding))
         short = next((way for way in ways if _prose(way) <= min(room, FINDING_PROSE)), ways[-1])
         room -= _prose(short)
         kept.append(short)
@@ -38,18 +38,16 @@ def fitted_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
 
 
 def fitted_neighbours(proof: NeighbourProof) -> NeighbourProof:
-    """Those that anything is said of, and the first few; ``containers.json`` has them all."""
+    """Where they are many, only those that anything is said of; ``containers.json`` has them all."""
     if max(len(proof.before), len(proof.after)) <= MAX_NEIGHBOURS:
         return proof
-    most = MAX_NEIGHBOURS - 3  # few enough to name, where there are too many to show
-    told = {*proof.changed, *proof.self_restarted, *proof.excused}
-    names = [container.name for container in (*proof.before, *proof.after)]
-    named = [*dict.fromkeys([*(name for name in names if name in told), *names])][:most]
+    told = sorted({*proof.changed, *proof.self_restarted, *proof.excused})[:MAX_NEIGHBOURS]
+    names = {container.name for container in (*proof.before, *proof.after)}
     return proof.model_copy(
         update={
-            "before": tuple(c for c in proof.before if c.name in named),
-            "after": tuple(c for c in proof.after if c.name in named),
-            "omitted": proof.omitted + len({*names} - {*named}),
+            "before": tuple(c for c in proof.before if c.name in told),
+            "after": tuple(c for c in proof.after if c.name in told),
+            "omitted": proof.omitted + len(names - {*told}),
         }
     )
 
@@ -66,10 +64,11 @@ def _short(finding: Finding) -> Finding:
 
 
 def _brief(finding: Finding) -> Finding:
-    return _scant(finding).model_copy(update={"quotes": tuple(_quote(quote) for quote in finding.quotes[:1])})
+    return scant(finding).model_copy(update={"quotes": tuple(_quote(quote) for quote in finding.quotes[:1])})
 
 
-def _scant(finding: Finding) -> Finding:
+def scant(finding: Finding) -> Finding:
+    """Cause and cure, and the beginning of why."""
     return finding.model_copy(
         update={
             "reason": cut(finding.reason, SCANT_CHARACTERS),

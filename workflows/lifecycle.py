@@ -33,11 +33,11 @@ _MADE_BY = {
 
 NOT_REACHED = "not reached"
 
-MAX_WARNINGS = 20
+MAX_WARNINGS = 16
 """On the record, which is kept several times over in the history."""
 _MORE_WARNINGS = "more warnings were given than are shown here: they are in the artifacts of their steps"
-_MAX_EVENT_MESSAGE = 200
-_MAX_MESSAGE = 300
+_MAX_EVENT_MESSAGE = 100
+_MAX_MESSAGE = 200
 """Characters of what a step says of itself; a failure's own message is kept whole beside it."""
 
 _NEW_EVIDENCE = frozenset(

@@ -1,4 +1,4 @@
-"""``make log-gigabyte``: one build with 1 MiB of output, one with a GiB (``--mib N``), on a daemon of its own."""
+"""``make log-gigabyte``: a build with 1 MiB of output, then one with a GiB, on its own daemon."""
 
 from __future__ import annotations
 
@@ -44,9 +44,10 @@ def main() -> int:
 
 
 def _row(told: Measured) -> str:
+    size = told.size_bytes / MIB
     return (
-        f"log of {told.size_bytes / MIB:8.1f} MiB: memory +{told.grown_bytes / MIB:.1f} MiB, "
-        f"{told.seconds:.1f} s ({told.size_bytes / MIB / told.seconds:.1f} MiB/s; cat {told.cat_seconds:.1f} s), "
+        f"log of {size:8.1f} MiB: memory +{told.grown_bytes / MIB:.1f} MiB, "
+        f"{told.seconds:.1f} s ({size / told.seconds:.1f} MiB/s; cat {told.cat_seconds:.1f} s), "
         f"{'complete' if told.complete else 'INCOMPLETE'}, {'LEAKED' if told.leaked else 'masked'}, "
         f"warnings: {'; '.join(told.warnings) or 'none'}\n"
     )

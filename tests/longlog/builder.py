@@ -1,4 +1,4 @@
-"""The build step alone in a process of its own, so that its memory can be seen: ``python -m tests.longlog.builder``.
+"""The build step alone in a process of its own, so that its memory can be seen.
 
 Arguments: project name, its directory, a state directory. Prints one JSON document on standard output.
 """

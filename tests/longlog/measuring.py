@@ -1,4 +1,4 @@
-"""Builds with a log of a given length: what the build step's process took, and whether its artifact is right."""
+"""Builds with a log of a given length: what the process took, and whether its artifact is right."""
 
 from __future__ import annotations
 
