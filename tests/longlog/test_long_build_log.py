@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,16 +19,18 @@ pytestmark = pytest.mark.timeout(300)
 
 
 @pytest.fixture
-def unlimited(base_image: str, tmp_path: Path) -> Iterator[OwnDaemon]:
+def unlimited(base_image: str) -> Iterator[OwnDaemon]:
     """A Docker daemon that clips no log."""
     assert not cannot_run(), cannot_run()
-    daemon = OwnDaemon(tmp_path / "dockerd", unique_project_name(), NO_LIMITS)
+    # a socket's path must be short, and that of a test is not
+    daemon = OwnDaemon(Path(tempfile.mkdtemp(prefix="mm-")) / "d", unique_project_name(), NO_LIMITS)
     try:
         daemon.start()
         daemon.load(base_image)
         yield daemon
     finally:
         daemon.remove()
+        daemon.root.parent.rmdir()
 
 
 def test_a_long_log_takes_no_memory(unlimited: OwnDaemon, tmp_path: Path):
@@ -45,7 +48,7 @@ def test_a_long_log_takes_no_memory(unlimited: OwnDaemon, tmp_path: Path):
 
 
 def test_a_clipped_log_is_flagged(base_image: str, tmp_path: Path):
-    """An ordinary daemon cuts the output of a step after 2 MiB: the run says so, the rest is as it was told."""
+    """An ordinary daemon cuts the output of a step after 2 MiB, and the run says so."""
     told = measure(6 * MIB, current_endpoint(), tmp_path)
     assert not told.complete
     assert not told.leaked
