@@ -36,7 +36,10 @@ def run_command_line(arguments: Sequence[str]) -> int:
 def _run(arguments: Sequence[str]) -> int:
     from starter.cli.app import build_app  # noqa: PLC0415 - inside, so that an import error is told as well
     from worker.commands import add_commands, local_stack  # noqa: PLC0415
+    from worker.last_words import mask_last_words  # noqa: PLC0415
+    from worker.own_secrets import known_secrets  # noqa: PLC0415
 
+    mask_last_words(known_secrets().mask)
     app = build_app(local_stack)
     add_commands(app)
     try:

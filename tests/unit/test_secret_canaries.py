@@ -5,6 +5,8 @@ import html
 import json
 import shlex
 import string
+import subprocess
+import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -218,3 +220,22 @@ def test_time_grows_with_length_only(hostile: str):
     seconds(4096)
     short = min(seconds(32 * 1024) for _ in range(3))
     assert min(seconds(256 * 1024) for _ in range(3)) < 40 * max(short, 0.0005)
+
+
+def test_the_last_words_of_a_process_are_masked():
+    """Tracebacks of the main thread and of others, on the process's real stderr."""
+    code = (
+        "import sys, threading\n"
+        "from activities.adapters.known_secrets import KnownSecrets\n"
+        "from worker.last_words import mask_last_words\n"
+        "mask_last_words(KnownSecrets([sys.argv[1]]).mask)\n"
+        "thread = threading.Thread(target=lambda: int(sys.argv[1]))\n"
+        "thread.start(); thread.join()\n"
+        "raise RuntimeError('it was ' + sys.argv[1])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, CANARY], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert CANARY not in done.stderr
+    assert done.stderr.count(MASK) == 2
+    assert "ValueError" in done.stderr
+    assert "RuntimeError: it was [masked]" in done.stderr
