@@ -21,7 +21,7 @@ from temporalio.worker import (
 )
 
 from starter.converter import describe_problems
-from worker.fitting import fitted
+from worker.fitting import FAILURE_CHARACTERS, fitted
 from worker.leaving import PROSE, MaskedHeartbeats, masked_prose
 from worker.telemetry import Mask
 from workflows.errors import OrchestratorError
@@ -108,7 +108,7 @@ def to_application_error(
     """
     retried = error.retryable if again is None else again
     carried = StepFailure(failure=error.failure(step), artifacts=error.artifacts, warnings=error.warnings)
-    carried = fitted(masked_prose(carried, mask), PROSE)
+    carried = fitted(masked_prose(carried, mask), PROSE, most=FAILURE_CHARACTERS)
     return ApplicationError(carried.failure.message, carried, type=error.code, non_retryable=not retried)
 
 

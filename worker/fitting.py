@@ -11,6 +11,8 @@ from workflows.models.plan import DIFF_IN_HISTORY_BYTES
 from workflows.models.snapshot import NeighbourProof
 
 TEXT_CHARACTERS: Final = 500
+FAILURE_CHARACTERS: Final = 1200
+"""Of the message of a step that failed: it ends the run, or at least its round."""
 _LEAST_CHARACTERS: Final = 200
 """Of a text in a late round."""
 ITEM_CHARACTERS: Final = 180
@@ -21,21 +23,23 @@ _DIFF_CUT: Final = "\n[cut: the whole diff is in patch.diff]\n"
 _MORE: Final = "{count} more, cut here: they are in the artifacts of the step"
 
 
-def fitted(told: Any, prose: frozenset[str], round_: int = 1) -> Any:
+def fitted(told: Any, prose: frozenset[str], round_: int = 1, most: int = TEXT_CHARACTERS) -> Any:
     """The same model, its sentences cut; anything that is no model as it is.
 
     Args:
         told: what a step returns or fails with, masked already.
         prose: names of the fields that hold sentences.
         round_: of the run; a later one gets less room.
+        most: characters of one text in the first round.
     """
-    return _Fitting(prose, max(1, round_)).model(told) if isinstance(told, BaseModel) else told
+    return _Fitting(prose, max(1, round_), most).model(told) if isinstance(told, BaseModel) else told
 
 
 @dataclass(frozen=True)
 class _Fitting:
     prose: frozenset[str]
     share: int
+    most: int
 
     def model(self, told: BaseModel) -> BaseModel:
         """One model, field by field."""
@@ -59,7 +63,7 @@ class _Fitting:
         return tuple(self.model(item) if isinstance(item, BaseModel) else item for item in value)
 
     def _text(self, name: str, text: str) -> str:
-        most = _LIMITS.get(name, TEXT_CHARACTERS)
+        most = _LIMITS.get(name, self.most)
         if name != "diff":
             return cut(text, max(_LEAST_CHARACTERS, most // self.share))
         most >>= self.share - 1

@@ -131,9 +131,7 @@ class OrchestratorRun(SettlingRun):
         location = await self._locate()
         self._task_queue = location.task_queue
         self._ledger.change(project=location.project)
-        patch = None if self._request.patch is None else ""  # that there is one counts; the plan step gets it
-        request = self._request.model_copy(update={"patch": patch})
-        job = ports.PreflightInput(run=self._ref, request=request, project=location.project)
+        job = ports.PreflightInput(run=self._ref, request=self._request, project=location.project)
         self._measured = await self._perform(ports.PREFLIGHT, job)
         masked = self._measured.instruction or self.record.instruction
         self._ledger.change(service=self._measured.target.service, instruction=masked)

@@ -3,6 +3,7 @@
 import base64
 import html
 import json
+import re
 import shlex
 import string
 import subprocess
@@ -42,7 +43,7 @@ WORDS = (
 FORMS: dict[str, Callable[[str], str]] = {
     "as it is": str,
     "percent": lambda value: quote(value, safe=""),
-    "percent, lower": lambda value: quote(value, safe="").replace("%2F", "%2f").replace("%3D", "%3d"),
+    "percent, lower": lambda value: re.sub("%..", lambda code: code[0].lower(), quote(value, safe="")),
     "form": quote_plus,
     "json": lambda value: json.dumps({"x": value}),
     "json, no ascii": lambda value: json.dumps([value], ensure_ascii=False),
@@ -71,9 +72,10 @@ def traces(value: str) -> tuple[str, ...]:
     return (CANARY, CANARY.encode().hex(), CANARY.encode().hex().upper(), *bases)
 
 
-@settings(max_examples=60, deadline=None)
-@given(canaries, st.sampled_from(sorted(FORMS)), st.lists(st.integers(0, 5000), max_size=8))
-def test_no_form_of_a_known_value_leaves(value: str, form: str, cuts: list[int]):
+@pytest.mark.parametrize("form", sorted(FORMS))
+@settings(max_examples=12, deadline=None)
+@given(value=canaries, cuts=st.lists(st.integers(0, 5000), max_size=8))
+def test_no_form_of_a_known_value_leaves(form: str, value: str, cuts: list[int]):
     """Whatever the characters, whichever the form, however the stream is cut."""
     written = f"before {FORMS[form](value)} after\nnext line\n"
     redactor = Redactor([value])

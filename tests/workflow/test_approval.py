@@ -245,7 +245,7 @@ async def test_files_put_back_before_a_wait_are_not_told_as_changed(stage_of: St
 
 
 async def test_a_flood_of_refused_attempts_cannot_stop_the_run(stage_of: StageOf) -> None:
-    """The first twenty are on record, the rest is in the history as it was sent; an approval still gets through (I4)."""
+    """The first twenty are on record, the rest only as it was sent; an approval gets through (I4)."""
     stage = await stage_of(ScriptedHost(gate=GATE))
     handle = await stage.start(requested_by="dave")
     record = await stage.until(handle, WAITING)
