@@ -9,11 +9,13 @@ DEV_ARGS ?= --project-dir deploy/demo
 N ?= 200
 SEED ?= 1
 CHAOS_ARGS ?=
+# make log-gigabyte LOG_ARGS="--mib 64"
+LOG_ARGS ?=
 # make bench-repair REPAIR_ARGS="--only diagnosis", or --case ID, --corpus DIR, --json FILE
 REPAIR_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup minio-build test stores-big stack-test screenshots chaos bench-repair lint format dev demo knowledge-debian knowledge-python lock clean clean-images
+.PHONY: help setup minio-build test stores-big stack-test screenshots chaos log-gigabyte bench-repair lint format dev demo knowledge-debian knowledge-python lock clean clean-images
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -50,6 +52,9 @@ stack-test: setup ## temporal-compose.yaml as it is, on this engine: up, repair,
 
 screenshots: setup ## docs/screenshots anew: the browser tests, each keeping a picture of what it saw
 	SCREENSHOT_DIR=$(CURDIR)/docs/screenshots $(BIN)/pytest -q tests/browser
+
+log-gigabyte: setup ## a build that prints 1 GiB, on a Docker daemon of its own: memory, checksum, masking
+	PYTHONPATH=$(CURDIR) $(BIN)/python -m tests.longlog $(LOG_ARGS)
 
 bench-repair: setup ## labelled logs to findings, then broken services repaired on the real Docker engine
 	PYTHONPATH=$(CURDIR) $(BIN)/python -m tests.repair $(REPAIR_ARGS)

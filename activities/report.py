@@ -9,7 +9,7 @@ import asyncio
 import json
 import logging
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from temporalio import activity
@@ -18,6 +18,7 @@ from activities.adapters.artifact_store import ArtifactStore
 from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.heartbeat import beating
 from activities.adapters.journal import JournalStore
+from activities.adapters.known_secrets import KnownSecrets
 from activities.adapters.measuring import Metrics
 from activities.adapters.outbox import Outbox
 from activities.adapters.project_resources import DaemonRefused
@@ -55,6 +56,7 @@ class Report:
     settled_by: str = "report"
     outbox: Outbox | None = None
     """Where word of how a run ended is left; None: nobody is told."""
+    known: KnownSecrets = field(default_factory=KnownSecrets)
 
     @activity.defn(name=ports.REPORT.name)
     async def report(self, job: ReportInput) -> ArtifactsResult:
@@ -97,7 +99,7 @@ class Report:
 
     async def _store(self, job: ReportInput) -> tuple[RunArtifact, ...]:
         run_id = job.run.run_id
-        redactor = Redactor()
+        redactor = self.known.all
         found = await self._found(job.record)
         events = await self.artifacts.put(run_id, "events.jsonl", event_lines(job.events, redactor))
         ledger = Ledger(job.record)

@@ -173,7 +173,7 @@ def _write(target: IO[bytes], chunk: bytes) -> None:
 
 
 def complete_diff(plan: ActionPlan) -> str | None:
-    """The plan's own diff, where the history carries it whole; None where it was cut at 8 KiB."""
+    """The plan's own diff, where the history carries it whole; None where it was cut."""
     artifact = plan.diff_artifact
     if artifact is None or len(plan.diff.encode()) == artifact.size_bytes:
         return plan.diff

@@ -5,13 +5,13 @@ from collections.abc import Mapping
 from pydantic import ValidationError
 
 from starter.evidence import EvidenceFiles, whole_diff
-from starter.masking import MASK
 from starter.reading import RunReader
 from workflows.errors import OrchestratorError
 from workflows.models.finding import FindingKind
 from workflows.models.record import RunRecord
 from workflows.models.request import RunRequest
 from workflows.models.status import RunStatus
+from workflows.secret_words import MASK
 
 _ASKED = ("instruction", "service", "project", "plan_only", "patch", "max_rounds")
 """What is asked again; an approval token is good for one use, and whoever retries is the requester."""

@@ -52,6 +52,7 @@ from activities.verify import Verify
 from activities.watch import LookUp, ReadRecord, WatchRun
 from worker.evidence import artifact_store
 from worker.observing import Observed, announces, mask_of, metrics_of, outbox_of
+from worker.own_secrets import known_secrets
 from worker.settings import WorkerSettings, queue_word
 from worker.workers import Activity, Wiring
 from workflows import ports
@@ -131,7 +132,7 @@ async def build_adapters(
         journals=JournalStore(state, deployment_lock_dir=settings.deployment_lock_dir),
         holds=HoldStore(state),
         artifacts=artifact_store(settings, state),
-        masking=Masking(engine, compose_runner),
+        masking=Masking(engine, compose_runner, known_secrets()),
         resources=ProjectResources(engine.client),
         git=GitDiff(environment),
         throwaway=Throwaway(engine.client),
@@ -213,6 +214,7 @@ def _bind_before_the_first_write(on: Adapters, plans: PlanStore, stored: _Stored
             artifacts=on.artifacts,
             holds=on.holds,
             announced=announces(on.outbox),
+            masking=on.masking,
         ).preflight,
         ports.ANALYZE.name: Analyze(
             engine=on.engine,
@@ -291,6 +293,7 @@ def report_step(on: Adapters) -> Report:
         docker=on.engine,
         metrics=on.metrics,
         outbox=on.outbox,
+        known=on.masking.known,
     )
 
 

@@ -10,12 +10,12 @@ from activities.adapters.counted import Counted
 from activities.adapters.journal import Journal
 from activities.adapters.measuring import Metrics
 from activities.adapters.outbox import Outbox
-from activities.adapters.redaction import Redactor
 from activities.adapters.series import Sink
 from activities.adapters.state_dir import StateDir
 from activities.adapters.statsd import StatsD
 from activities.adapters.webhook import Webhook
 from worker.gauges import Gauges
+from worker.own_secrets import known_secrets
 from worker.postman import Postman
 from worker.settings import WorkerSettings
 from worker.telemetry import Mask
@@ -28,8 +28,10 @@ _APPROVALS = frozenset({NotifyEvent.AWAITING_APPROVAL, NotifyEvent.APPROVAL_EXPI
 
 
 def mask_of(settings: WorkerSettings) -> Mask:
-    """Masks what leaves the process in log lines, traces and errors (I5)."""
-    return Redactor(settings.notify_secrets).text
+    """Masks what leaves the process in log lines, traces and errors: all that is known by then (I5)."""
+    known = known_secrets()
+    known.learn(settings.secret_values)
+    return known.mask
 
 
 def metrics_of(settings: WorkerSettings, state: StateDir) -> Metrics:
@@ -46,7 +48,8 @@ def outbox_of(settings: WorkerSettings, state: StateDir) -> Outbox | None:
     """Where notifications wait; None where no webhook is configured."""
     if settings.notify_url is None:
         return None
-    return Outbox(state, settings.notify_events, redactor=Redactor(settings.notify_secrets))
+    redactor = known_secrets().redactor(settings.secret_values)
+    return Outbox(state, settings.notify_events, redactor=redactor)
 
 
 def announces(outbox: Outbox | None) -> bool:

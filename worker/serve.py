@@ -15,12 +15,13 @@ from activities.adapters.policy_file import load_policy
 from activities.adapters.state_dir import StateDir
 from starter.address import resolve_address, resolve_namespace
 from starter.connection import temporal_errors
-from starter.converter import data_converter
 from starter.profile import credentials_for
 from starter.telemetry import tracing_interceptors
 from worker.composition import compose, compose_embedded
 from worker.embedded import DEV, RunningStack, embedded_stack
+from worker.leaving import masking_converter
 from worker.observing import mask_of
+from worker.own_secrets import known_secrets
 from worker.search_attributes import register_search_attributes
 from worker.settings import LogFormat, WorkerSettings, load_settings
 from worker.state_lock import worker_lock
@@ -72,7 +73,7 @@ async def serve(settings: WorkerSettings) -> None:
                 address,
                 namespace=resolve_namespace(settings, address),
                 **credentials_for(address),
-                data_converter=data_converter,
+                data_converter=masking_converter(known_secrets().mask),
                 runtime=core_runtime(),
                 interceptors=tracing_interceptors(),
             )

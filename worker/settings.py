@@ -127,6 +127,12 @@ class WorkerSettings(NotifySettings):
     )
 
     @property
+    def secret_values(self) -> frozenset[str]:
+        """Values of ours that nothing may show, wherever they were read from (I5)."""
+        held = (self.s3_secret_key, self.llm_api_key)
+        return self.notify_secrets | {value.get_secret_value() for value in held if value.get_secret_value()}
+
+    @property
     def policy_path(self) -> Path | None:
         """The policy file; None where none is named and the state directory holds none."""
         if self.configured_policy is not None:

@@ -16,6 +16,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows import approval_gate, notices, ports
     from workflows.approval_gate import Waiting
     from workflows.errors import OrchestratorError
+    from workflows.fitting import cut
     from workflows.models.approval import Approval, Approve, Reject, Verdict
     from workflows.models.notification import NotifyEvent
     from workflows.models.policy import ApprovalGate
@@ -23,10 +24,14 @@ with workflow.unsafe.imports_passed_through():
     from workflows.models.status import RunStatus, StepName
     from workflows.models.token import Act, CheckTokenInput, TokenChecked
     from workflows.performing import PerformingRun, execute
+    from workflows.secret_words import mask
     from workflows.web_details import static_summary
 
-_REFUSALS_ON_RECORD = 100
-"""A flood of attempts must not make record and history too large for Temporal: no run could end any more."""
+_REFUSALS_ON_RECORD = 20
+"""A flood of attempts must not make record and history too large; each is in the history as it was sent."""
+
+_REFUSED_WORDS = 100
+"""Characters of what somebody said who was refused."""
 
 _TOKENS_CHECKED = 200
 """So many tokens are checked for one run; each check is an activity in its history."""
@@ -120,6 +125,8 @@ class DecidingRun(PerformingRun):
             await self._take(Approve(token=token), pre_approved=True)
 
     async def _take(self, attempt: Approve | Reject, *, pre_approved: bool = False) -> Approval:
+        said = "reason" if isinstance(attempt, Reject) else "comment"
+        attempt = attempt.model_copy(update={said: mask(getattr(attempt, said) or "") or None})
         async with self._one_at_a_time:
             return self._enter(await self._judged(attempt, pre_approved=pre_approved))
 
@@ -181,6 +188,8 @@ class DecidingRun(PerformingRun):
         return checked
 
     def _enter(self, judged: Approval) -> Approval:
+        if judged.verdict is Verdict.REFUSED and judged.comment is not None:
+            judged = judged.model_copy(update={"comment": cut(judged.comment, _REFUSED_WORDS)})
         if judged.verdict is Verdict.REFUSED and self._refused >= _REFUSALS_ON_RECORD:
             self._ledger.warn(
                 (f"more than {_REFUSALS_ON_RECORD} attempts to approve or reject were refused",)

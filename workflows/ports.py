@@ -109,6 +109,8 @@ class PreflightResult(Model):
     permission: Permission = Permission()
     may_ask_llm: bool = True
     """Whether policy lets a language model be asked about this service, where one is configured."""
+    instruction: str = ""
+    """As it may stand in the record: without the project's secrets (I5)."""
     warnings: tuple[str, ...] = ()
 
 

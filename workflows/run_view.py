@@ -11,6 +11,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.models.record import RunRecord
     from workflows.models.request import RunRequest
     from workflows.models.status import RunStatus, StepName, StepStatus
+    from workflows.secret_words import mask
     from workflows.start_input import TakesOneRequest
     from workflows.telling import ONCE
 
@@ -27,7 +28,7 @@ class RunView(TakesOneRequest):
             RunRecord(
                 run_id=info.first_execution_run_id,
                 workflow_id=info.workflow_id,
-                instruction=request.instruction,
+                instruction=mask(request.instruction),
                 service=request.service,
                 project=request.project,
                 requested_by=request.requested_by,

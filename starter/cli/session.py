@@ -68,7 +68,7 @@ class Session:
         except Exception as error:  # the last line of defence: never a traceback, unless asked for one
             if self.settings.debug:
                 raise
-            detail = mask(f"{type(error).__name__}: {error}")
+            detail = f"{type(error).__name__}: {error}"
             code = self.fail(OrchestratorError("internal_error", detail=detail))
         raise typer.Exit(int(code))
 
@@ -79,7 +79,7 @@ class Session:
 
     def refuse(self, code: str, message: str, remedy: str) -> None:
         """Print code, cause and remedy on standard error."""
-        put(self.err, error_text(code, message, remedy))
+        put(self.err, error_text(code, mask(message), mask(remedy)))
 
     def answer(self, *renderables: RenderableType) -> None:
         """Print an answer on standard output."""

@@ -260,8 +260,9 @@ def neighbour_line(proof: NeighbourProof) -> str:
     """Invariant I3 in one sentence."""
     if not proof.untouched:
         return f"OTHER CONTAINERS CHANGED: {one_line(', '.join((*proof.changed, *proof.dry_run_new)))}"
-    count = len(proof.before)
-    names = one_line(", ".join(container.name for container in proof.before), 200)
+    count = len(proof.before) + proof.omitted
+    more = (f"and {proof.omitted} more",) if proof.omitted else ()
+    names = one_line(", ".join((*(container.name for container in proof.before), *more)), 200)
     line = f"{count} other container{'' if count == 1 else 's'} untouched{': ' + names if names else ''}."
     if proof.self_restarted:
         line += f" Restarted by themselves: {one_line(', '.join(proof.self_restarted))}."

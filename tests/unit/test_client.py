@@ -15,6 +15,7 @@ from tests.unit.record_samples import ROLLED_BACK, artifact
 from tests.workflow.scripted_host import GATE
 from workflows.errors import OrchestratorError
 from workflows.models.approval import Verdict
+from workflows.models.manifest import Manifest, ManifestEntry
 from workflows.models.policy import ApprovalGate
 from workflows.models.record import RunRecord, RunReport
 from workflows.models.request import RunRequest
@@ -274,8 +275,15 @@ async def test_a_stored_report_is_evidence_itself(tmp_path: Path) -> None:
     others = (artifact("analyze.log"), artifact("build.log"))
     stored_report(tmp_path, ROLLED_BACK.model_copy(update={"run_id": run_id, "artifacts": others}))
     directory = tmp_path / "artifacts" / "spec_workflows" / run_id
-    (directory / "manifest.json").write_text("{}")
-    (directory / "report.html").write_text("<!DOCTYPE html>")
+    page = b"<!DOCTYPE html>"
+    (directory / "report.html").write_bytes(page)
+    entry = ManifestEntry(
+        name="report.html",
+        sha256=hashlib.sha256(page).hexdigest(),
+        size_bytes=len(page),
+        content_type="text/html; charset=utf-8",
+    )
+    (directory / "manifest.json").write_text(Manifest(run_id=run_id, artifacts=(entry,)).model_dump_json())
     starter = await OrchestratorClient.connect("localhost:1", state_dir=tmp_path)
     found = {a.name: a for a in (await starter.get(run_id)).artifacts}
     assert set(found) == {*(a.name for a in others), "report.json", "report.html", "manifest.json"}

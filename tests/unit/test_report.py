@@ -9,9 +9,9 @@ import pytest
 from activities import report as report_module
 from activities.adapters.artifact_store import ArtifactStore
 from activities.adapters.journal import JournalStore
+from activities.adapters.measuring import Metrics
 from activities.adapters.redaction import Redactor
 from activities.adapters.state_dir import StateDir
-from activities.adapters.statsd import Metrics
 from activities.report import Report, commit_message, event_lines, masked_report, settles_as
 from tests.unit import page_samples
 from tests.unit.page_reader import read_page
@@ -103,7 +103,7 @@ def artifacts(tmp_path: Path) -> ArtifactStore:
 async def reported(artifacts: ArtifactStore, state: Path, told: RunRecord) -> ports.ArtifactsResult:
     """What the step stores for a run that has no journal, so that Docker is not asked."""
     nobody: Any = None
-    step = Report(JournalStore(StateDir(state)), artifacts, nobody, Metrics(None))
+    step = Report(JournalStore(StateDir(state)), artifacts, nobody, Metrics())
     return await step.report(
         ports.ReportInput(run=ports.RunRef(run_id="r-1", workflow_id="mm:1"), record=told)
     )
