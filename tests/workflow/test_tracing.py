@@ -82,7 +82,7 @@ async def test_a_run_is_one_trace_from_the_starters_process_to_the_last_step(
         OTEL_EXPORTER_OTLP_ENDPOINT=collector.endpoint, OTEL_SERVICE_NAME="ops-laptop",
         OTEL_EXPORTER_OTLP_HEADERS="x-key=letmein",
     )  # fmt: skip
-    async with town(ScriptedHost(), [RunTracing(tracing)]) as place:
+    async with town(ScriptedHost(), interceptors=[RunTracing(tracing)]) as place:
         address = place.client.service_client.config.target_host
         workflow_id, run_id = await started_elsewhere(address, variables)
         await asyncio.wait_for(place.client.get_workflow_handle(workflow_id).result(), 30)
@@ -112,7 +112,7 @@ async def test_a_run_of_a_plain_client_begins_its_trace_at_the_workflow(
     collector: Collector, tracing: Tracing
 ) -> None:
     """``temporal workflow start``: the trace's id follows from the run's; the lane's is another one."""
-    async with town(ScriptedHost(), [RunTracing(tracing)]) as place:
+    async with town(ScriptedHost(), interceptors=[RunTracing(tracing)]) as place:
         plain = await type(place.client).connect(
             place.client.service_client.config.target_host, data_converter=data_converter
         )
@@ -142,7 +142,7 @@ async def test_no_secret_is_in_a_span(collector: Collector, tracing: Tracing) ->
     """Exception texts, whose spans Temporal's interceptor fills in, and a workflow id a client chose."""
     host = ScriptedHost()
     host.then("analyze", RuntimeError(f"password={CANARY}"))
-    async with town(host, [RunTracing(tracing)]) as place:
+    async with town(host, interceptors=[RunTracing(tracing)]) as place:
         handle = await place.client.start_workflow(
             "MoonMind.OrchestratorRun", {"instruction": f"repair api {CANARY}"}, id=f"mm:{CANARY}",
             task_queue="mm.orchestrator",
@@ -175,7 +175,7 @@ async def test_a_collector_that_hangs_holds_up_neither_run_nor_starter(collector
     exporter = OTLPSpanExporter(endpoint=f"{collector.endpoint}/v1/traces", timeout=60)
     tracing = Tracing.exporting_to(exporter, str)
     variables = environment(OTEL_EXPORTER_OTLP_ENDPOINT=collector.endpoint, OTEL_EXPORTER_OTLP_TIMEOUT="60")
-    async with town(ScriptedHost(), [RunTracing(tracing)]) as place:
+    async with town(ScriptedHost(), interceptors=[RunTracing(tracing)]) as place:
         address = place.client.service_client.config.target_host
         child = await asyncio.create_subprocess_exec(
             sys.executable, "-c", STARTER.replace("finish(20)", "finish(0.5); import os; os._exit(0)"),
