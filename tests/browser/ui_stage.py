@@ -68,14 +68,17 @@ class UiHost(ScriptedHost):
         gate = SIGNED if job.project == PROJECTS["awaiting-approval"] else ApprovalGate()
         return super()._preflight(job).model_copy(update={"gate": gate, "limits": Limits(max_rounds=1)})
 
-    def _plan(self, job: ports.PlanInput) -> ports.PlanResult:
+    def _analyze(self, job: ports.AnalyzeInput) -> ports.AnalyzeResult:
         quote = Quote(source="container log", line=14, text="ModuleNotFoundError: No module named 'yaml'")
         found = Finding(
             rule="python.module-not-found", kind=FindingKind.ADD_PYTHON_PACKAGE, names=("PyYAML",),
             target="api/requirements.txt", version="6.0.2", quotes=(quote,),
         )  # fmt: skip
+        return super()._analyze(job).model_copy(update={"findings": (found,)})
+
+    def _plan(self, job: ports.PlanInput) -> ports.PlanResult:
         made = super()._plan(job)
-        changes = {"summary": "add PyYAML 6.0.2 to api/requirements.txt", "diff": DIFF, "findings": (found,)}
+        changes = {"summary": "add PyYAML 6.0.2 to api/requirements.txt", "diff": DIFF}
         plan: ActionPlan = made.plan.model_copy(update=changes)
         return made.model_copy(
             update={"plan": plan, "artifacts": (linked("plan.json"), linked("patch.diff"))}
