@@ -16,5 +16,6 @@ secret() { # secret FILE [FILE...]: one random value, the same in each file; wha
 
 secret /secrets/database/password
 secret /secrets/store/password /secrets/worker/TEMPORAL_ARTIFACT_S3_SECRET_ACCESS_KEY
+secret /secrets/grafana/password
 chown "$MM_UID:$MM_GID" /state
 chmod 0700 /state
