@@ -87,6 +87,7 @@ class Restart:
         renewed = () if replaced else renewed  # what an attempt before this one renewed is in use now
         forced = _step(job).force_recreate and not replaced
         flags = UpFlags(force_recreate=forced, renew_anon_volumes=bool(renewed))
+        _note_left_behind(guard, renewed)
         log = await self._up(job, flags, guard, children, redactor, saved)
         await self._give_names_back(job, guard)
         events = await self.docker.past_events(target.project.name, begun)
@@ -236,6 +237,13 @@ def _require_replaced(
         detail = f"there are {len(after.containers)} containers, wanted {scale}"
     if detail:
         raise OrchestratorError("restart_failed", artifacts=artifacts, service=after.service, detail=detail)
+
+
+def _note_left_behind(guard: Guard, renewed: tuple[Mount, ...]) -> None:
+    """For ``clean``: what nobody uses once the ``up`` that begins now has renewed it."""
+    names = {mount.name for mount in renewed}
+    if names:
+        guard.store.note(guard, lambda j: {"volumes_left": tuple(sorted({*j.volumes_left, *names}))})
 
 
 def _left_behind(mount: Mount) -> str:

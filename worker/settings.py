@@ -78,6 +78,11 @@ class WorkerSettings(StarterSettings):
     statsd_prefix: str = Field(default=_STATSD_PREFIX, validation_alias="SPEC_WORKFLOW_METRICS_PREFIX")
     statsd_enabled: bool = Field(default=True, validation_alias="SPEC_WORKFLOW_METRICS_ENABLED")
 
+    retention_days: Annotated[int, Field(ge=1, le=3650)] = Field(
+        default=90, validation_alias="MM_ORCHESTRATOR_RETENTION_DAYS"
+    )
+    """How long evidence and settled journals are kept."""
+
     llm_url: HttpAddress | None = Field(default=None, validation_alias="MM_ORCHESTRATOR_LLM_URL")
     """Of an API that speaks OpenAI's protocol, without ``/chat/completions``; None: no model is asked."""
     llm_model: str = Field(default="", max_length=200, validation_alias="MM_ORCHESTRATOR_LLM_MODEL")
