@@ -135,7 +135,7 @@ def worker() -> None:
 
 
 def doctor(worker: OnlyWorker = False) -> None:
-    """Check Docker, Compose, state directory, policy and Temporal; exit 5 when something is missing."""
+    """Is this machine ready, and will it stay so? One line per check; exit 5 when something is missing."""
     if worker:
         from worker.polling import polled_queues  # noqa: PLC0415
 
