@@ -1,7 +1,8 @@
 """What of settled runs goes and what stays. Pure: facts in, decisions out.
 
-Whatever the rules say, nothing goes of a run whose journal is open or cannot be read, and nothing of a run
-that was changed within the last day: Temporal may still be running it.
+Whatever the rules say, nothing goes of a run whose journal is open or cannot be read, nothing of a run that
+was changed within the last day, and nothing of a run that is not known to have ended and may still wait for
+its approval.
 """
 
 import re
@@ -14,6 +15,8 @@ from activities.adapters.leftovers import Kind, Leftover, RunLeft
 from activities.holding import KEPT_RUNS
 
 MAY_STILL_RUN: Final = timedelta(days=1)
+MAY_STILL_WAIT: Final = timedelta(days=31)
+"""An approval's time limit is 30 days at most."""
 MARKS_KEPT: Final = timedelta(days=90)
 """A mark in place of a journal is longer of use than Temporal usually keeps the run's workflow."""
 DEFAULT_KEEP_BYTES: Final = 5 * 1024**3
@@ -94,7 +97,8 @@ def select(found: Found, rules: Rules) -> Selection:
 
 
 def _is_free(run: RunLeft, rules: Rules) -> bool:
-    return not run.open and run.changed_at + MAY_STILL_RUN <= rules.now
+    spared = MAY_STILL_RUN if run.ended else MAY_STILL_WAIT
+    return not run.open and run.changed_at + spared <= rules.now
 
 
 def _holds(sorting: _Sorting, free: dict[str, RunLeft]) -> None:
@@ -134,7 +138,7 @@ def _over_budget(sorting: _Sorting, free: dict[str, RunLeft]) -> None:
     for run in sorted(free.values(), key=lambda run: (run.changed_at, run.run_id)):
         if total <= sorting.rules.keep_bytes:
             return
-        if run.reported or run.journals:
+        if run.ended:
             before = len(sorting.going)
             why = f"more than {size_text(sorting.rules.keep_bytes)} are kept"
             _take_files(sorting, run, why, promised=False)

@@ -73,6 +73,16 @@ class RunLeft:
         return self.unreadable or any(journal.settled is None for journal in self.journals)
 
     @property
+    def ended(self) -> bool:
+        """Its report is here, or a journal that the report or ``recover`` settled.
+
+        A journal that a rollback settled does not tell: another round may wait for its approval.
+        """
+        return self.reported or any(
+            j.settled is not None and j.settled.by != "rollback" for j in self.journals
+        )
+
+    @property
     def changed_at(self) -> datetime:
         """When anything of it was changed last; marks, which stand where a journal was, do not count."""
         settled = [journal.settled.at for journal in self.journals if journal.settled]

@@ -1,5 +1,6 @@
 """What ``clean`` takes and what it leaves: the rules alone, on made-up facts."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -11,7 +12,7 @@ from activities.adapters.journal import Journal, Settlement
 from activities.adapters.leftovers import Kind, Leftover, RunLeft
 from activities.holding import KEPT_RUNS
 from tests.unit.state_samples import journal
-from worker.retention import MARKS_KEPT, Found, Rules, age, byte_count, select, size_text
+from worker.retention import MARKS_KEPT, MAY_STILL_WAIT, Found, Rules, age, byte_count, select, size_text
 
 NOW = datetime(2026, 6, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -71,6 +72,7 @@ ALL = {("r", "plan"), ("r", "artifacts"), ("r", "journal")}
             RunLeft("r", unreadable=True, files=run("r", 400).files), set(), id="unreadable journal"
         ),
         pytest.param(run("r", 91, Kind.PLAN, settled=None), {("r", "plan")}, id="old, never wrote"),
+        pytest.param(run("r", 30, Kind.PLAN, settled=None), set(), id="may wait for its approval"),
         pytest.param(run("r", 91, retain=1), ALL - {("r", "artifacts")}, id="evidence promised for longer"),
         pytest.param(run("r", 91, *FILES, Kind.UNDELIVERED), ALL - {("r", "artifacts")}, id="not delivered"),
         pytest.param(run("r", 91, Kind.MARK), {("r", "mark")}, id="old mark"),
@@ -80,6 +82,17 @@ ALL = {("r", "plan"), ("r", "artifacts"), ("r", "journal")}
 def test_by_age(found: RunLeft, gone: set[tuple[str, str]]) -> None:
     """Old and settled goes; whatever somebody may still need stays."""
     assert going(Found(runs=(found,))) == gone
+
+
+@pytest.mark.parametrize(("by", "gone"), [("report", True), ("recover", True), ("rollback", False)])
+def test_a_rollback_alone_does_not_end_a_run(by: str, gone: bool) -> None:
+    """It may have been an interim one, and the next round waits for an approval for up to 30 days."""
+    found = run("r", 20)
+    (journal_of_it,) = found.journals
+    settled = Settlement(by=by, at=NOW - 20 * DAY, outcome="rolled_back")
+    found = replace(found, journals=(journal_of_it.model_copy(update={"settled": settled}),))
+    assert bool(going(Found(runs=(found,)), Rules(NOW, 10 * DAY))) is gone
+    assert going(Found(runs=(found,)), Rules(NOW + 20 * DAY, 10 * DAY)) == ALL
 
 
 def test_undelivered_evidence_goes_only_where_it_is_asked_for() -> None:
@@ -185,6 +198,7 @@ def test_nothing_open_and_nothing_of_the_last_day_ever_goes(
     for run_id, kind in gone:
         assert not by_id[run_id].open
         assert by_id[run_id].changed_at <= NOW - DAY
+        assert by_id[run_id].ended or by_id[run_id].changed_at <= NOW - MAY_STILL_WAIT
         assert including or kind != "undelivered"
         if kind == "journal":
             assert docker
