@@ -87,8 +87,8 @@ class Restart:
         renewed = () if replaced else renewed  # what an attempt before this one renewed is in use now
         forced = _step(job).force_recreate and not replaced
         flags = UpFlags(force_recreate=forced, renew_anon_volumes=bool(renewed))
-        _note_left_behind(guard, renewed)
         log = await self._up(job, flags, guard, children, redactor, saved)
+        _note_left_behind(guard, renewed)
         await self._give_names_back(job, guard)
         events = await self.docker.past_events(target.project.name, begun)
         after = await self.docker.snapshot(target)
@@ -240,7 +240,7 @@ def _require_replaced(
 
 
 def _note_left_behind(guard: Guard, renewed: tuple[Mount, ...]) -> None:
-    """For ``clean``: what nobody uses once the ``up`` that begins now has renewed it."""
+    """For ``clean``; only now: a volume that an ``up`` did not come to renew is still the service's own."""
     names = {mount.name for mount in renewed}
     if names:
         guard.store.note(guard, lambda j: {"volumes_left": tuple(sorted({*j.volumes_left, *names}))})

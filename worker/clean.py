@@ -1,8 +1,8 @@
 """``mm-orchestrator clean``: removes what settled runs left on this machine. No Temporal is needed.
 
-What may go is decided by ``worker.retention``. Each project's share is removed under its lock, after every
-run was looked at again; a run's journal, which knows what else there is of it, goes last. So it may be
-interrupted at any instant, and done again.
+What may go is decided by ``worker.retention``. What a run of a project left is removed under the project's
+lock, after the run was looked at again; its journal, which knows what else there is of it, goes last. So it
+may be interrupted at any instant, and done again.
 """
 
 import asyncio
@@ -80,29 +80,29 @@ class Clean:
             return Found(runs, tokens=tokens, docker_asked=False)
 
     async def remove(self, selection: Selection) -> None:
-        """Remove it project by project; what belongs to none goes first."""
-        by_project = sorted(selection.going, key=lambda one: one.left.project)
-        for project, group in groupby(by_project, key=lambda one: one.left.project):
-            share = sorted(group, key=lambda one: (one.left.run_id, _ORDER.index(one.left.kind)))
+        """Remove it run by run; the lock is free in between, for a run that waits to change something."""
+        ordered = sorted(selection.going, key=_by_run)
+        for (project, run_id), group in groupby(ordered, key=lambda one: (one.left.project, one.left.run_id)):
+            if project in self.busy:
+                continue
             if not project:
-                await self._share(share)
+                await self._share(run_id, tuple(group))
                 continue
             try:
                 async with self.files.journals.locked(project):
-                    await self._share(share)
+                    await self._share(run_id, tuple(group))
             except OrchestratorError as error:
                 if error.code != "lock_timeout":
                     raise
                 self.busy.append(project)
 
-    async def _share(self, share: Sequence[Going]) -> None:
-        for run_id, group in groupby(share, key=lambda one: one.left.run_id):
-            if run_id and await self._was_taken_up(run_id):
-                self.busy.append(f"run {run_id}")
-                continue
-            for one in group:
-                if not await self._one(one):
-                    break  # what is left of the run, its journal above all, is for the next call
+    async def _share(self, run_id: str, share: Sequence[Going]) -> None:
+        if run_id and await self._was_taken_up(run_id):
+            self.busy.append(f"run {run_id}")
+            return
+        for one in share:
+            if not await self._one(one) and run_id:
+                return  # what is left of the run, its journal above all, is for the next call
 
     async def _was_taken_up(self, run_id: str) -> bool:
         """Whether anything happened to a run since it was judged."""
@@ -164,6 +164,10 @@ def cleaning(settings: WorkerSettings, rules: Rules) -> Clean:
     state = StateDir(settings.state_dir)
     journals = JournalStore(state, _BUSY_SECONDS, settings.deployment_lock_dir)
     return Clean(Leftovers(state, journals), DockerEngine.from_environment(os.environ), rules)
+
+
+def _by_run(one: Going) -> tuple[str, str, int]:
+    return one.left.project, one.left.run_id, _ORDER.index(one.left.kind)
 
 
 def _as_listed(one: Going) -> tuple[int, str, str]:

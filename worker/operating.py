@@ -49,7 +49,7 @@ def room(settings: WorkerSettings) -> Answer:
     runs = cleaning(settings, _rules(settings)).files.runs()
     needed = bytes_needed(runs, datetime.now(UTC), settings.retention_days)
     if needed is None:
-        return Grade.NOTE, f"{len(runs)} runs so far, too few to reckon with"
+        return Grade.NOTE, f"fewer than {ENOUGH_RUNS} runs so far, too few to reckon with"
     volume = os.statvfs(settings.state_dir)
     free = volume.f_bavail * volume.f_frsize
     used = sum(one.size_bytes or 0 for run in runs for one in run.files)

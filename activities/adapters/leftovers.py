@@ -5,8 +5,9 @@ cannot be read counts as open: what it may still have to put back is nobody's to
 """
 
 import json
+import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -105,15 +106,18 @@ class Leftovers:
     def runs(self) -> tuple[RunLeft, ...]:
         """Every run that left something here, the one that changed first comes first."""
         roots = (self.state.plans, self.state.artifact_root / ARTIFACT_NAMESPACE, self.state.spool)
-        names = {path.name for root in roots for path in _directories(root)}
-        names |= {path.name.rpartition(".")[0] for path in _directories(self.state.journals)}
-        found = [self.run(name) for name in names if is_safe_name(name)]
+        journals = self._journal_directories()
+        names = {*journals, *(path.name for root in roots for path in _directories(root))}
+        found = [self._run(name, journals.get(name, ())) for name in names if is_safe_name(name)]
         return tuple(sorted(found, key=lambda run: (run.changed_at, run.run_id)))
 
     def run(self, run_id: str) -> RunLeft:
         """One run as it is now."""
+        return self._run(run_id, self._journal_directories(f"{run_id}.").get(run_id, ()))
+
+    def _run(self, run_id: str, directories: Iterable[Path]) -> RunLeft:
         journals, unreadable, files = [], False, list(self._evidence(run_id))
-        for directory in self._journal_directories(run_id):
+        for directory in directories:
             generation = int(directory.name.rpartition(".")[2])
             try:
                 journal = self.journals.find(run_id, generation)
@@ -167,16 +171,25 @@ class Leftovers:
                 if left.size_bytes or kind is not Kind.UNDELIVERED:  # an empty spool waits for nothing
                     yield left
 
-    def _journal_directories(self, run_id: str) -> list[Path]:
-        found = _directories(self.state.journals)
-        mine = [(p, p.name.rpartition(".")) for p in found]
-        return sorted(path for path, (name, _, number) in mine if name == run_id and number.isdecimal())
+    def _journal_directories(self, prefix: str = "") -> dict[str, list[Path]]:
+        """By run, one per generation, of names that begin so."""
+        found: dict[str, list[Path]] = {}
+        for path in sorted(_directories(self.state.journals, prefix)):
+            run_id, _, generation = path.name.rpartition(".")
+            if generation.isdecimal():
+                found.setdefault(run_id, []).append(path)
+        return found
 
 
-def _directories(root: Path) -> list[Path]:
+def _directories(root: Path, prefix: str = "") -> list[Path]:
     if not root.is_dir():
         return []
-    return [path for path in root.iterdir() if path.is_dir() and not path.is_symlink()]
+    with os.scandir(root) as entries:
+        return [
+            Path(entry.path)
+            for entry in entries
+            if entry.name.startswith(prefix) and entry.is_dir(follow_symlinks=False)
+        ]
 
 
 def _measured(kind: Kind, directory: Path, run_id: str) -> Leftover:
