@@ -19,13 +19,14 @@ from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.docker_images import RUN_LABEL
 from activities.adapters.journal import JournalEntry, JournalStore
 from activities.adapters.leftovers import Leftover, Leftovers
+from activities.adapters.project_lock import short_lock
 from activities.adapters.state_dir import PlanStore, StateDir
 from activities.adapters.throwaway import THROWAWAY_LABEL
 from activities.holding import KEPT_RUNS
 from tests.unit.state_samples import journal
-from worker.clean import CleanReport, clean
+from worker.clean import CleanReport, clean, cleaning
 from worker.main import run_command_line
-from worker.retention import Rules
+from worker.retention import Rules, select
 from worker.settings import load_settings
 from workflows.errors import OrchestratorError
 
@@ -52,7 +53,7 @@ class Host:
         entry = JournalEntry(
             path="requirements.txt", resolved="requirements.txt", existed=True, before="0" * 64
         )
-        self.journals.append_entry(self.journals.guard(run_id, 1, 0), entry, b"flask\n")
+        self.journals.append_entry(self.journals.guard(run_id, made.generation, 0), entry, b"flask\n")
         PlanStore(self.state).write(run_id, "d" * 64, b"+redis\n")
 
     async def end(self, run_id: str) -> None:
@@ -133,6 +134,44 @@ async def test_a_cleaned_run_cannot_be_opened_anew(host: Host, docker_engine: do
     assert refused.value.code == "journal_settled"
 
 
+def test_an_open_journal_is_never_buried(host: Host) -> None:
+    """Whoever asks; the journal and its pre-image are as they were."""
+    run_id = unique(1)
+    host.begin(run_id)
+    before = host.left()
+    with pytest.raises(OrchestratorError) as refused:
+        host.journals.bury(run_id, 1)
+    assert (refused.value.code, host.left()) == ("journal_open", before)
+
+
+async def test_a_journal_that_cannot_be_read_keeps_its_run(
+    host: Host, docker_engine: docker.DockerClient
+) -> None:
+    """Another version may read it, and put the files back."""
+    run_id = unique(1)
+    host.begin(run_id)
+    (host.state.journals / f"{run_id}.1" / "journal.json").write_text("{")
+    host.age()
+    before = host.left()
+    report = await host.clean()
+    assert host.left() == before
+    assert any(run_id in text for text in report.kept)
+
+
+async def test_a_file_that_somebody_writes_is_left(host: Host, docker_engine: docker.DockerClient) -> None:
+    """Its writer holds a lock on it; the run's journal stays with it."""
+    run_id = unique(1)
+    host.begin(run_id)
+    await host.end(run_id)
+    host.age()
+    place = host.state.artifact_root / "spec_workflows" / run_id / "verify.log"
+    with short_lock(place):
+        report = await host.clean()
+    assert any(str(place.parent) in text for text in report.busy)
+    assert place.exists()
+    assert host.journals.read(run_id).settled is not None
+
+
 async def test_an_interrupted_call_is_finished_by_the_next(
     host: Host, docker_engine: docker.DockerClient
 ) -> None:
@@ -144,6 +183,24 @@ async def test_an_interrupted_call_is_finished_by_the_next(
     host.age()
     await host.clean()
     assert not (host.state.journals / f"{run_id}.1" / "pre").exists()
+
+
+async def test_a_run_that_was_taken_up_meanwhile_is_left_alone(
+    host: Host, docker_engine: docker.DockerClient
+) -> None:
+    """Judged old, then another generation of its journal is opened: nothing of it goes."""
+    run_id = unique(1)
+    host.begin(run_id)
+    await host.end(run_id)
+    host.age()
+    rules = Rules(datetime.now(UTC), timedelta(days=90))
+    job = cleaning(load_settings(), rules)
+    selection = select(await job.look(), rules)
+    assert any(one.left.run_id == run_id for one in selection.going)
+    host.begin(run_id, generation=2)
+    before = host.left()
+    await job.remove(selection)
+    assert (job.busy, host.left()) == ([f"run {run_id}"], before)
 
 
 @pytest.mark.parametrize("steps", range(4))
