@@ -9,16 +9,18 @@ DEV_ARGS ?= --project-dir deploy/demo
 N ?= 200
 SEED ?= 1
 CHAOS_ARGS ?=
+# make log-gigabyte LOG_ARGS="--mib 64"
+LOG_ARGS ?=
 # make bench-repair REPAIR_ARGS="--only diagnosis", or --case ID, --corpus DIR, --json FILE
 REPAIR_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup test stack-test chaos bench-repair lint format dev demo knowledge-debian knowledge-python lock clean clean-images
+.PHONY: help setup minio-build test stores-big stack-test screenshots chaos log-gigabyte bench-repair lint format dev demo knowledge-debian knowledge-python lock clean clean-images
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: ## put .venv, Docker engine and base image in place, where they are missing
+setup: ## put .venv, Docker engine, base image and a browser in place, where they are missing
 	@deploy/host/setup.sh
 
 lint: setup ## ruff, formatting, strict types, import contracts
@@ -31,16 +33,28 @@ format: setup ## let ruff rewrite what it can
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-test: lint ## lint, then every test, on the real engine and the real Temporal server
+# Begins first and runs niced beside lint and the first tests; those of MinIO wait for it.
+minio-build:
+	@nohup deploy/host/minio.sh >/dev/null 2>&1 </dev/null &
+
+test: minio-build lint ## lint, then every test, on the real engine and the real Temporal server
 	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile $(PYTEST_ARGS)
+
+stores-big: minio-build setup ## a growing log of 1 GiB in both S3 stores: memory, live view, checksum
+	MM_ORCHESTRATOR_TEST_BIG_MIB=1024 $(BIN)/pytest tests/integration/test_store_big.py -s
 
 chaos: setup ## N random faults at random instants, on a Docker daemon of its own; adds up over calls
 	PYTHONPATH=$(CURDIR) $(BIN)/python -m tests.chaos --cases $(N) --seed $(SEED) $(if $(REPLAY),--replay $(REPLAY)) $(CHAOS_ARGS)
 
 stack-test: setup ## temporal-compose.yaml as it is, on this engine: up, repair, evidence, approval, down (needs root)
 	deploy/host/minio_client.sh
-	deploy/host/browser.sh
 	MM_STACK_TESTS=1 $(BIN)/pytest tests/stack -p no:xdist
+
+screenshots: setup ## docs/screenshots anew: the browser tests, each keeping a picture of what it saw
+	SCREENSHOT_DIR=$(CURDIR)/docs/screenshots $(BIN)/pytest -q tests/browser
+
+log-gigabyte: setup ## a build that prints 1 GiB, on a Docker daemon of its own: memory, checksum, masking
+	PYTHONPATH=$(CURDIR) $(BIN)/python -m tests.longlog $(LOG_ARGS)
 
 bench-repair: setup ## labelled logs to findings, then broken services repaired on the real Docker engine
 	PYTHONPATH=$(CURDIR) $(BIN)/python -m tests.repair $(REPAIR_ARGS)

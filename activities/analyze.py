@@ -205,11 +205,10 @@ class Analyze:
         if job.failure is None or job.failure.code != "build_failed":
             return []
         name = artifact_name("build.log", job.run.round - 1)
-        path = self.artifacts.locate(job.run.run_id, name)
-        if path is None:
+        data = await self.artifacts.last_bytes(job.run.run_id, name, _BUILD_LOG_BYTES)
+        if data is None:
             return [SourceText("build failure", job.failure.message, Phase.BUILD)]
-        data = await asyncio.to_thread(path.read_bytes)
-        return [SourceText(name, data[-_BUILD_LOG_BYTES:].decode("utf-8", "replace"), Phase.BUILD)]
+        return [SourceText(name, data.decode("utf-8", "replace"), Phase.BUILD)]
 
     async def _answer(
         self, job: AnalyzeInput, sources: Sequence[SourceText], result: AnalyzeResult, redactor: Redactor

@@ -34,6 +34,7 @@ from workflows.models.plan import ActionPlan, BuildStep
 from workflows.models.target import Target
 from workflows.ports import BuildInput, BuildResult
 
+_ASKED_AGAIN = "==> BuildKit did not hand over the whole log in time; built again, to know the end <=="
 _CLIPPED = "log_clipped: BuildKit cut the output of a build step; build.log is not complete"
 
 
@@ -57,7 +58,7 @@ class Build:
         """
         output, run = BuildOutput(), job.run
         children = ChildRegistry(self.journals.state.children, run.run_id)
-        async with beating(lambda: f"build: {output.step}"):
+        async with beating(lambda: output.standing):
             if not _must_build(job.plan):
                 return BuildResult(image_id=await self._image_id(job.target))
             await children.end_earlier()  # it may hold the lock through its worker
@@ -98,6 +99,10 @@ class Build:
         log = await continued_log(self.artifacts, job.run.run_id, name, redactor, output.feed)
         async with closing(log):
             code = await self.compose.build(target.project, target.service, log.write, children)
+            output.finish()
+            if code != 0 and output.cut_off:  # what is built is in the cache by now, and prints nothing
+                log.say(_ASKED_AGAIN)
+                code = await self.compose.build(target.project, target.service, log.write, children)
         output.finish()
         artifact = await log.close()
         made = await self.docker.image_id(target.image) if code == 0 else None

@@ -113,7 +113,7 @@ class Patch:
                 _require_approved(job)  # measuring took its time
                 journal = await uninterrupted(asyncio.to_thread(self.journals.open, new))
             guard = self.journals.guard(job.run.run_id, job.run.generation, job.run.epoch)
-            redactor = await self.masking.redactor(job.target) if changes else Redactor()
+            redactor = await self.masking.redactor(job.target) if changes else self.masking.known.all
             before, warnings = await self._diff_before(job, changes, redactor)
             # cancelled, a thread writes on: the lock must not be let go before it has ended
             await uninterrupted(asyncio.to_thread(self._write, guard, workspace, changes))

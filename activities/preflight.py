@@ -16,6 +16,7 @@ from activities.adapters.holds import HoldStore
 from activities.adapters.image_users import image_users
 from activities.adapters.journal import JournalStore
 from activities.adapters.journal_history import runs_begun
+from activities.adapters.masking import Masking
 from activities.adapters.own_container import own_container
 from activities.adapters.policy_file import PolicySource
 from activities.checks.calling import compose_call, same_place
@@ -51,6 +52,9 @@ class Preflight:
     journals: JournalStore
     artifacts: ArtifactStore
     holds: HoldStore
+    masking: Masking
+    announced: bool = False
+    """Whether somebody is told when a run waits."""
 
     @activity.defn(name=ports.PREFLIGHT.name)
     async def preflight(self, job: ports.PreflightInput) -> ports.PreflightResult:
@@ -65,6 +69,7 @@ class Preflight:
         rules = self.policies.project(job.project, policy)
         await self._reach_docker()
         call = await self._call(job.project, rules)
+        await self.masking.learn(call)
         model = await self._model(call)
         intent = understand(request, model)
         service = find_service(model, intent.service or "")
@@ -87,12 +92,13 @@ class Preflight:
             target=target,
             intent=intent,
             snapshot=snapshot,
-            gate=gate,
+            gate=gate.model_copy(update={"announced": self.announced}),
             limits=limits,
             verification=service_rules.verification,
             policy_digest=policy.digest,
             permission=grant.permission,
             may_ask_llm=service_rules.llm,
+            instruction=self.masking.known.mask(request.instruction),
             warnings=(*unknown_fields(request), *lowered, *grant.warnings, *untimely, *warnings),
         )
 
@@ -127,6 +133,7 @@ class Preflight:
 
     async def _model(self, call: ComposeProject) -> ComposeModel:
         model = await self.compose.model(call)
+        self.masking.known.learn(model.secret_values)
         if model.unset:
             raise OrchestratorError("unset_variables", names=", ".join(model.unset))
         return model
@@ -166,7 +173,7 @@ class Preflight:
         refuse_unfit(service, kind, snapshot)
         if kind is not IntentKind.RESTART:
             await asyncio.to_thread(check_directories, target, self.journals.state)
-        stored = await asyncio.to_thread(store_warnings, self.artifacts)
+        stored = await store_warnings(self.artifacts)
         return (*cautions(service, target), *stored)
 
 

@@ -7,8 +7,10 @@ interrupted is done again, and nothing is claimed that a take-over meanwhile mad
 
 import asyncio
 import json
+import logging
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 
 from temporalio import activity
 
@@ -16,21 +18,30 @@ from activities.adapters.artifact_store import ArtifactStore
 from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.heartbeat import beating
 from activities.adapters.journal import JournalStore
+from activities.adapters.known_secrets import KnownSecrets
+from activities.adapters.measuring import Metrics
+from activities.adapters.outbox import Outbox
 from activities.adapters.project_resources import DaemonRefused
 from activities.adapters.redaction import Redactor
-from activities.adapters.statsd import Metrics
 from activities.holding import keep_the_last
+from activities.report_page.page import PAGE_NAME, Evidence, report_page
+from activities.report_page.probes import read_probes
 from workflows import ports
 from workflows.errors import OrchestratorError
-from workflows.lifecycle import Ledger, evidence_warnings
-from workflows.models.artifact import RunArtifact
+from workflows.lifecycle import Ledger, evidence_warnings, made_by
+from workflows.models.artifact import ArtifactState, RunArtifact
 from workflows.models.plan import GeneratedBy
 from workflows.models.record import RunEvent, RunRecord, RunReport
 from workflows.models.status import RunStatus
+from workflows.notices import event_of_the_end, notification
 from workflows.ports import ArtifactsResult, ReportInput, RunRef
 
+_log = logging.getLogger(__name__)
 _SUBJECT_CHARACTERS = 72
-_OWN = {"events.jsonl", "report.json", "manifest.json"}
+_READ_SECONDS = 10.0
+_MOST_BYTES = 2 * 1024 * 1024
+"""Of one piece of evidence that goes into the page."""
+_OWN = {"events.jsonl", "report.json", PAGE_NAME, "manifest.json"}
 """What the report itself makes."""
 
 
@@ -43,6 +54,9 @@ class Report:
     docker: DockerEngine
     metrics: Metrics
     settled_by: str = "report"
+    outbox: Outbox | None = None
+    """Where word of how a run ended is left; None: nobody is told."""
+    known: KnownSecrets = field(default_factory=KnownSecrets)
 
     @activity.defn(name=ports.REPORT.name)
     async def report(self, job: ReportInput) -> ArtifactsResult:
@@ -58,8 +72,15 @@ class Report:
             stored = await self._reported_by_another(job) or await self._store(job)
             if outcome is not None:
                 await self._settle(job.run, outcome)
-            await self.metrics.run_ended(job.record)
-            return ArtifactsResult(artifacts=stored)
+            await self.metrics.run_ended(job.record, recovered=self.settled_by == "recover")
+            await self._tell(job.record)
+            return ArtifactsResult(artifacts=stored, warnings=page_warnings(stored))
+
+    async def _tell(self, record: RunRecord) -> None:
+        event = event_of_the_end(record)
+        if self.outbox is not None and event is not None:
+            told = notification(record, event, datetime.now(UTC))
+            await asyncio.to_thread(self.outbox.put, told)
 
     def _check_claim(self, run: RunRef, outcome: str) -> None:
         """A success counts only while the run still holds its journal."""
@@ -78,7 +99,7 @@ class Report:
 
     async def _store(self, job: ReportInput) -> tuple[RunArtifact, ...]:
         run_id = job.run.run_id
-        redactor = Redactor()
+        redactor = self.known.all
         found = await self._found(job.record)
         events = await self.artifacts.put(run_id, "events.jsonl", event_lines(job.events, redactor))
         ledger = Ledger(job.record)
@@ -91,15 +112,51 @@ class Report:
         masked = masked_report(document, redactor)
         text = masked.model_dump_json(indent=2).encode() + b"\n"
         report = await self.artifacts.put(run_id, "report.json", text)
-        manifest = await self.artifacts.manifest(run_id, (*known, report))
-        return (*found, events, report, manifest)
+        page = await self._page(masked, (*known, report), redactor)
+        manifest = await self.artifacts.manifest(run_id, (*known, report, *page))
+        return (*found, events, report, *page, manifest)
+
+    async def _page(
+        self, report: RunReport, artifacts: tuple[RunArtifact, ...], redactor: Redactor
+    ) -> tuple[RunArtifact, ...]:
+        """``report.html``; the report is whole without it, so nothing that goes wrong here fails the step."""
+        try:
+            latest = {artifact.name: artifact for artifact in artifacts}
+            evidence = Evidence(
+                diff=await asyncio.to_thread(redactor.text, await self._text(latest.get("patch.diff"))),
+                verifications=tuple(
+                    [
+                        read_probes(await self._text(log), made_by(log)[1])
+                        for log in latest.values()
+                        if log.type == "verify"
+                    ]
+                ),
+                artifacts=tuple(latest.values()),
+                links={name: artifact.link for name, artifact in latest.items()},
+            )
+            page = await asyncio.to_thread(report_page, report, evidence)
+        except Exception as error:  # noqa: BLE001 - it is for reading only; a warning tells
+            _log.warning("%s of run %s: %s", PAGE_NAME, report.record.run_id, type(error).__name__)
+            return ()
+        return (await self.artifacts.put(report.record.run_id, PAGE_NAME, page),)
+
+    async def _text(self, artifact: RunArtifact | None) -> str:
+        """Of evidence that is not there, or is too long for a page, nothing is shown."""
+        if artifact is None or artifact.size_bytes > _MOST_BYTES:
+            return ""
+        with suppress(OrchestratorError, TimeoutError):
+            async with asyncio.timeout(_READ_SECONDS):  # a store that is slow holds up no report
+                return (await self.artifacts.read(artifact)).decode(errors="replace")
+        return ""
 
     async def _found(self, record: RunRecord) -> tuple[RunArtifact, ...]:
         """Evidence the record does not have: delivered only now, or of a step that was interrupted (I6)."""
-        delivered = {artifact.name: artifact for artifact in await self.artifacts.deliver(record.run_id)}
-        known = {artifact.name for artifact in record.artifacts}
-        for name in await asyncio.to_thread(self.artifacts.names, record.run_id):
-            if name not in known | delivered.keys() | _OWN:
+        brought = await self.artifacts.deliver(record.run_id)
+        delivered = {artifact.name: artifact for artifact in brought if artifact.name not in _OWN}
+        # a large one may have arrived after its step had stopped waiting for it
+        settled = {a.name for a in record.artifacts if a.state is ArtifactState.STORED}
+        for name in await self.artifacts.names(record.run_id):
+            if name not in settled | delivered.keys() | _OWN:
                 left = await self.artifacts.existing(record.run_id, name)
                 delivered |= {name: left} if left is not None else {}
         return tuple(delivered.values())
@@ -119,6 +176,13 @@ class Report:
                 await keep_the_last(self.docker, self.journals, journal)
             else:
                 await self.docker.release_hold(run.run_id)
+
+
+def page_warnings(stored: tuple[RunArtifact, ...]) -> tuple[str, ...]:
+    """Who looks for the page hears that there is none."""
+    if any(artifact.name == PAGE_NAME for artifact in stored):
+        return ()
+    return (f"{PAGE_NAME} could not be made; report.json says the same",)
 
 
 def settles_as(record: RunRecord) -> str | None:

@@ -30,10 +30,13 @@ from workflows.lifecycle import Ledger
 from workflows.models.artifact import RunArtifact
 from workflows.models.failure import Failure
 from workflows.models.guarding import SettleInput, SettleResult
+from workflows.models.manifest import MANIFEST_NAME
 from workflows.models.record import FileTouched, RollbackOutcome, RunEvent, RunRecord, RunReport
 from workflows.models.snapshot import NeighbourProof
 from workflows.models.status import RunStatus, StepName, StepStatus
 from workflows.ports import ArtifactsResult, ReportInput, RollbackInput, RollbackResult, RunRef
+
+_MAX_REPORT_BYTES = 64 << 20
 
 
 class How(StrEnum):
@@ -151,7 +154,7 @@ class Recovery:
         told: RunRecord | None = None,
     ) -> tuple[RunArtifact, ...]:
         """The report the workflow could not write, or the one it wrote brought up to date."""
-        known = await asyncio.to_thread(self._stored_report, run.run_id)
+        known = await self._stored_report(run.run_id)
         kept = known or RunReport(record=told or await self._record(journal))
         record = _brought_up_to_date(kept.record, done, failure)
         event = RunEvent(
@@ -167,17 +170,15 @@ class Recovery:
         reported = await self.report(job)
         return (*done.artifacts, *reported.artifacts)
 
-    def _stored_report(self, run_id: str) -> RunReport | None:
-        path = self.artifacts.locate(run_id, "report.json")
-        if path is None:
-            return None
+    async def _stored_report(self, run_id: str) -> RunReport | None:
+        told = await self.artifacts.last_bytes(run_id, "report.json", _MAX_REPORT_BYTES)
         try:
-            return RunReport.model_validate_json(path.read_bytes())
-        except (OSError, ValidationError):
+            return None if told is None else RunReport.model_validate_json(told)
+        except ValidationError:
             return None
 
     async def _record(self, journal: Journal) -> RunRecord:
-        names = await asyncio.to_thread(self.artifacts.names, journal.run_id)
+        names = await self.artifacts.names(journal.run_id)
         stored = [await self.artifacts.existing(journal.run_id, name) for name in names]
         return RunRecord(
             run_id=journal.run_id,
@@ -210,7 +211,9 @@ class Settle:
         """
         async with beating("settles what the run left"):
             done = await self.recovery.settle(job.run_id, job.record)
+        stored = [a for one in done for a in one.artifacts if a.name == MANIFEST_NAME]
         return SettleResult(
+            manifest=stored[-1] if stored else None,
             settled=bool(done),
             complete=all(one.how is How.ROLLED_BACK for one in done),
             state=" ".join(one.state for one in done) or "Nothing was left to settle.",

@@ -57,11 +57,11 @@ class Probes:
         """Take note of a result; returns its line for the log."""
         first, _ = self.ends.get(result.check, (result, result))
         self.ends[result.check] = (first, result)
-        good = "ok  " if result.ok else "FAIL"
+        good, detail = "ok  " if result.ok else "FAIL", " ".join(result.detail.split())
         after = time.monotonic() - self.began
         return (
             f"{result.at:%Y-%m-%dT%H:%M:%S.%f}Z +{after:8.3f}s {good} {result.check} "
-            f"[{result.vantage}] {result.detail} ({result.elapsed_seconds:.3f} s)"
+            f"[{result.vantage}] {detail} ({result.elapsed_seconds:.3f} s)"
         )
 
     def summary(self, redactor: Redactor) -> tuple[ProbeResult, ...]:

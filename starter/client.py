@@ -18,10 +18,17 @@ from typing import Final, Self, TypeVar
 from temporalio.client import Client
 from temporalio.common import WorkflowIDConflictPolicy
 
+from starter.bundle.anchoring import find_anchor
+from starter.bundle.places import Folder, Place, Places, places_of
+from starter.bundle.verifying import BundleCheck, check_bundle, manifest_of
 from starter.connection import open_client, temporal_errors
 from starter.deciding import send_decision
+from starter.object_store import ObjectStore
 from starter.reading import NO_WORKER_NOW, WORKFLOW_TYPE, Located, RunReader
+from starter.repeating import check_ended, repeat
 from starter.starting import start_attributes, start_memo, without_secrets
+from starter.statistics.compute import Gathered, Period
+from starter.statistics.gathering import gather
 from starter.stored import RUN_ID, StoredReports
 from starter.waiting import Patience
 from workflows.errors import OrchestratorError
@@ -30,12 +37,13 @@ from workflows.models.artifact import RunArtifact
 from workflows.models.plan import ActionPlan
 from workflows.models.record import RunRecord
 from workflows.models.request import RunRequest
+from workflows.web_details import static_details, static_summary
 
 TASK_QUEUE: Final = "mm.orchestrator"
 POLL_SECONDS: Final = 0.5
 SETTLE_SECONDS: Final = 2.0
 """How long a run id that nobody knows is looked for: visibility lags behind a start."""
-STORED_ONLY: Final = "Temporal does not answer for this run: this is the report stored on this machine."
+STORED_ONLY: Final = "Temporal does not answer for this run: this is the stored report."
 _LIST_CONCURRENCY: Final = 8
 
 T = TypeVar("T")
@@ -61,6 +69,7 @@ class OrchestratorClient:
         state_dir: this machine's state directory, read where Temporal does not answer; None: never.
         task_queue: where orchestrator workers listen.
         poll_seconds: how often ``watch`` looks.
+        store: the object store (``starter.object_store.object_store``), for runs Temporal does not know.
     """
 
     def __init__(
@@ -70,11 +79,12 @@ class OrchestratorClient:
         state_dir: Path | None = None,
         task_queue: str = TASK_QUEUE,
         poll_seconds: float = POLL_SECONDS,
+        store: ObjectStore | None = None,
     ) -> None:
         self._client = client
         self._task_queue = task_queue
         self._poll_seconds = poll_seconds
-        self._reports = StoredReports(state_dir if state_dir is not None else Path("/nonexistent"))
+        self._reports = StoredReports(state_dir if state_dir is not None else Path("/nonexistent"), store)
         self._reader = RunReader(client, self._reports)
 
     @classmethod
@@ -85,6 +95,7 @@ class OrchestratorClient:
         *,
         state_dir: Path | None = None,
         task_queue: str = TASK_QUEUE,
+        store: ObjectStore | None = None,
     ) -> Self:
         """A client for the server at ``address`` (``host:port``); the first call connects.
 
@@ -92,7 +103,7 @@ class OrchestratorClient:
             OrchestratorError: ``temporal_unavailable`` where the address is no address.
         """
         client = await open_client(address, namespace)
-        return cls(client, state_dir=state_dir, task_queue=task_queue)
+        return cls(client, state_dir=state_dir, task_queue=task_queue, store=store)
 
     async def start(self, request: RunRequest, workflow_id: str | None = None) -> RunHandle:
         """Start a run; a ``workflow_id`` that runs already gives that run (SPEC FR-002).
@@ -112,7 +123,8 @@ class OrchestratorClient:
                 memo=start_memo(safe),
                 search_attributes=await start_attributes(self._client, safe),
                 id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
-                static_summary=start_memo(safe)["title"],
+                static_summary=static_summary(start_memo(safe)["title"]),
+                static_details=static_details(safe),
             )
         located = await self._reader.locate(handle.id)
         return RunHandle(run_id=located.run_id, workflow_id=located.workflow_id)
@@ -125,11 +137,20 @@ class OrchestratorClient:
         """
         try:
             return await self._reader.record(await self._locate(run))
-        except OrchestratorError:
-            stored = self._reports.find(_name(run))
-            if stored is None:
-                raise
+        except OrchestratorError as error:
+            stored = await self._kept(_name(run), error)
             return stored.model_copy(update={"warnings": (*stored.warnings, STORED_ONLY)})
+
+    async def _kept(self, run: str, error: OrchestratorError) -> RunRecord:
+        """The report of a run that Temporal did not tell about; without one ``error`` stands."""
+        try:
+            stored = await asyncio.to_thread(self._reports.fetch, run)
+        except OrchestratorError as refused:
+            # "no such run" is a claim that somebody who could not look must not make
+            raise (refused if error.code == "unknown_run" else error) from None
+        if stored is None:
+            raise error
+        return stored
 
     async def list(self, limit: int = 20) -> tuple[RunRecord, ...]:
         """The newest runs, newest first; without Temporal, those this machine has reports of.
@@ -237,6 +258,50 @@ class OrchestratorClient:
     async def artifacts(self, run: Run) -> tuple[RunArtifact, ...]:
         """Every piece of evidence stored so far (SPEC FR-011); raises as ``get``."""
         return (await self.get(run)).artifacts
+
+    async def verify_bundle(self, where: Run | Path) -> BundleCheck:
+        """Check a downloaded folder (a ``Path``) or a run's evidence where it is stored (I6, SC-003).
+
+        Returns:
+            What was found of every file, and whether the manifest is the one that the run named.
+
+        Raises:
+            OrchestratorError: ``bundle_refused``, ``unknown_run``, ``run_not_ended``,
+                ``store_unreachable``, ``store_credentials``; not ``temporal_unavailable`` for a folder.
+        """
+        place: Place = Folder(where) if isinstance(where, Path) else await self._places(where)
+        try:
+            read = await asyncio.to_thread(manifest_of, place)
+        except OrchestratorError:
+            if not isinstance(where, Path):
+                check_ended(await self.get(where))  # a run that goes on has no manifest yet
+            raise
+        anchor = await find_anchor(self._reader, read)
+        return await asyncio.to_thread(check_bundle, place, read, anchor)
+
+    async def _places(self, run: Run) -> Places:
+        name = _name(run)
+        if not RUN_ID.fullmatch(name):
+            record = await self.get(run)
+            name = record.run_id
+        return places_of(name, self._reports.state_dir, self._reports.store)
+
+    async def retry(self, run: Run, *, requested_by: str | None) -> RunHandle:
+        """Start a run that asks for the same again, in the name of whoever asks now (SPEC FR-002).
+
+        Raises:
+            OrchestratorError: ``unknown_run``, ``run_not_ended``, ``nothing_to_retry``,
+                ``invalid_request``, ``temporal_unavailable``.
+        """
+        return await self.start(await repeat(self._reader, await self.get(run), requested_by))
+
+    async def gather(self, period: Period) -> Gathered:
+        """What Temporal and the stored reports tell about a period, for ``statistics_of`` (SC-001 to SC-004).
+
+        Raises:
+            OrchestratorError: ``temporal_unavailable`` where no report could be read either.
+        """
+        return await gather(self._client, self._reports, period)
 
     async def _locate(self, run: Run) -> Located:
         if isinstance(run, RunHandle):

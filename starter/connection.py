@@ -10,6 +10,7 @@ from temporalio.service import RPCError, RPCStatusCode
 
 from starter.converter import data_converter
 from starter.profile import credentials_for
+from starter.telemetry import tracing_interceptors
 from workflows.errors import OrchestratorError
 
 CONNECT_TIMEOUT: Final = timedelta(seconds=5)
@@ -44,6 +45,7 @@ async def open_client(address: str, namespace: str) -> Client:
             lazy=True,
             connect_timeout=CONNECT_TIMEOUT,
             retry_config=_RETRIES,
+            interceptors=tracing_interceptors(),
         )
 
 

@@ -1,52 +1,27 @@
-"""Masks what looks like a secret before it is sent (invariant I5).
+"""Masks what looks like a secret, or is one of this process's, before it is sent or shown (invariant I5).
 
 What a client puts into a workflow's input stays in Temporal's history for good, so the starter masks
 an instruction itself, and refuses a patch that carries a secret: a masked patch would not apply.
 """
 
+import os
 import re
+from functools import cache
 from typing import Final
 
-MASK: Final = "[masked]"
+from workflows.secret_words import MASK, TELLING_NAME
+from workflows.secret_words import mask as mask_words
 
-# The name must end with the telling word: ``tokenizers`` and ``jsonwebtoken`` are packages.
-_TELLING_NAME: Final = (
-    r"(?:(?<![A-Za-z0-9])[A-Za-z0-9_.-]{0,64}(?:password|passwd|passphrase|secret)"
-    r"|(?<![A-Za-z0-9])(?:[A-Za-z0-9]{1,64}[_.-]){0,8}(?:token|pwd|credentials?"
-    r"|(?:api|access|private|secret|auth)[_-]?key))"
-)
-# A reference to a variable and a version are no secrets.
-_TOLD_VALUE: Final = r"(?!\$)(?!['\"]?[\^~]?\d+\.\d)(?P<secret>\"[^\"\n]+\"|'[^'\n]+'|[^\s'\",;=][^\s'\",;]*)"
-_PATTERNS: Final = tuple(
-    re.compile(pattern, flags)
-    for pattern, flags in (
-        # Credentials of a URL, up to the last @ of the authority; a short bare user name (git@) is none.
-        (r"(?<=://)(?!\$)(?P<secret>(?:[^\s/@:]*:[^\s/]+|[^\s/@:]{12,}))(?=@[^\s/@])", 0),
-        (
-            r"\bauthorization['\"]?\s*[:=]\s*['\"]?(?:bearer|basic)\s+(?!\$)(?P<secret>[^\s'\"]+)",
-            re.IGNORECASE,
-        ),
-        (r"\bbearer\s+(?P<secret>(?=[^\s]*\d)[A-Za-z0-9+/=_.~-]{16,})", re.IGNORECASE),
-        (r"(?P<secret>\beyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]*)", 0),
-        (r"(?P<secret>\b(?:AKIA|ASIA)[0-9A-Z]{16}\b)", 0),
-        (r"(?P<secret>\b(?:gh[pousr]_[A-Za-z0-9]{20,}|github_pat_[A-Za-z0-9_]{20,}))", 0),
-        (r"(?P<secret>\bglpat-[A-Za-z0-9_-]{16,})", 0),
-        (r"(?P<secret>\bxox[abeoprs]-[A-Za-z0-9-]{10,})", 0),
-        (r"(?P<secret>\bsk-[A-Za-z0-9_-]{20,})", 0),
-        (
-            r"(?P<secret>-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z))",
-            re.DOTALL,
-        ),
-        (rf"{_TELLING_NAME}['\"]?\s*(?:=(?!=)|:)\s*{_TOLD_VALUE}", re.IGNORECASE),
-    )
-)
+_SHORTEST: Final = 8
+"""Characters of a value of the environment that is looked for: shorter ones are words."""
+_NAMED: Final = re.compile(rf"{TELLING_NAME}\Z", re.IGNORECASE)
 
 
 def mask(text: str) -> str:
     """The text with every secret-like value replaced by ``[masked]``; its words stay readable."""
-    for pattern in _PATTERNS:
-        text = pattern.sub(_hide, text)
-    return text
+    for value in _own():
+        text = text.replace(value, MASK)
+    return mask_words(text)
 
 
 def secret_lines(text: str) -> tuple[int, ...]:
@@ -54,7 +29,8 @@ def secret_lines(text: str) -> tuple[int, ...]:
     return tuple(number for number, line in enumerate(text.splitlines(), start=1) if mask(line) != line)
 
 
-def _hide(match: re.Match[str]) -> str:
-    whole, offset = match.group(0), match.start(0)
-    start, end = match.start("secret") - offset, match.end("secret") - offset
-    return whole if whole[start:end] == MASK else whole[:start] + MASK + whole[end:]
+@cache
+def _own() -> tuple[str, ...]:
+    """Secret-like values of the environment this command was started with, the longest first."""
+    found = {value for name, value in os.environ.items() if _NAMED.search(name) and len(value) >= _SHORTEST}
+    return tuple(sorted(found, key=len, reverse=True))

@@ -28,6 +28,7 @@ from starter.connection import no_worker_answered, temporal_errors
 from starter.stored import RUN_ID, StoredReports
 from workflows.errors import CATALOGUE, OrchestratorError
 from workflows.models.failure import Failure
+from workflows.models.guarding import GuardReport, guard_id
 from workflows.models.record import RunRecord
 from workflows.models.status import RunStatus, StepName
 
@@ -36,6 +37,7 @@ QUERY_SECONDS: Final = 5
 RPC_TIMEOUT: Final = timedelta(seconds=10)
 NO_WORKER: Final = "No worker answers: this is only what Temporal itself knows."
 NO_WORKER_NOW: Final = "No worker answers at the moment: this is how the run stood before."
+_COMPLETED: Final = WorkflowExecutionStatus.COMPLETED
 _INTERRUPTED: Final = {
     WorkflowExecutionStatus.TERMINATED: "terminated",
     WorkflowExecutionStatus.TIMED_OUT: "timed out",
@@ -103,10 +105,43 @@ class RunReader:
         """
         if run.open:
             return await self.answered(run) or await self._from_start(run)
-        if run.description.status is WorkflowExecutionStatus.COMPLETED:
+        if run.description.status is _COMPLETED:
             return await self._completed(run)
-        stored = self._stored(run)
+        stored = await self._fetched(run)
         return stored if stored is not None else await self._ended_otherwise(run)
+
+    async def own_claim(self, run: Located) -> RunRecord | None:
+        """What Temporal itself holds of an ended run: its result, else what the query replays; or None.
+
+        Raises:
+            OrchestratorError: ``temporal_unavailable``.
+        """
+        if run.description.status is _COMPLETED:
+            try:
+                return await self._result(run)
+            except TemporalError:  # a result another version wrote
+                return None
+        return None if run.open else await self.answered(run)
+
+    async def guards_manifest(self, run_id: str) -> str | None:
+        """SHA-256 of the manifest of a lost run that its guard settled; None where no guard names one.
+
+        Raises:
+            OrchestratorError: ``temporal_unavailable``.
+        """
+        handle = self.client.get_workflow_handle(guard_id(run_id), result_type=GuardReport)
+        try:
+            with temporal_errors(self.address, run_id):
+                if (await handle.describe(rpc_timeout=RPC_TIMEOUT)).status is not _COMPLETED:
+                    return None
+                report: GuardReport = await handle.result(rpc_timeout=RPC_TIMEOUT)
+        except TemporalError:
+            return None
+        except OrchestratorError as error:
+            if error.code != "unknown_run":
+                raise
+            return None
+        return report.manifest.sha256 if report.manifest is not None else None
 
     async def answered(self, run: Located) -> RunRecord | None:
         """The ``status`` query's answer; None where no worker gives one.
@@ -159,16 +194,29 @@ class RunReader:
         record = self.reports.find(run.run_id)
         return record if record is not None and record.status.terminal else None
 
-    async def _completed(self, run: Located) -> RunRecord:
+    async def _fetched(self, run: Located) -> RunRecord | None:
+        """The stored report of a run, also from the object store; a store that refuses tells nothing."""
+        try:
+            record = await asyncio.to_thread(self.reports.fetch, run.run_id)
+        except OrchestratorError:
+            return None
+        return record if record is not None and record.status.terminal else None
+
+    async def _result(self, run: Located) -> RunRecord:
         handle = self.client.get_workflow_handle(
             run.workflow_id, run_id=run.execution_run_id, result_type=RunRecord
         )
+        with temporal_errors(self.address, run.workflow_id):
+            record: RunRecord = await handle.result(follow_runs=False, rpc_timeout=RPC_TIMEOUT)
+        return record
+
+    async def _completed(self, run: Located) -> RunRecord:
         try:
-            with temporal_errors(self.address, run.workflow_id):
-                record: RunRecord = await handle.result(follow_runs=False, rpc_timeout=RPC_TIMEOUT)
+            record = await self._result(run)
         except TemporalError:  # a result another version wrote
-            return self._stored(run) or await self._from_start(run)
-        stored = self._stored(run)
+            return await self._fetched(run) or await self._from_start(run)
+        # only of a run that failed can a recovery tell more, so the object store is not asked for others
+        stored = await self._fetched(run) if record.status is RunStatus.FAILED else self._stored(run)
         if stored is not None and record.code == "journal_settled" and stored.code in _RECOVERED:
             return _as_recovered(record, stored)
         return stored if stored is not None and _later(stored, record) else record
@@ -209,8 +257,12 @@ class RunReader:
             StepName.REPORT
         )
 
-    async def _from_start(self, run: Located) -> RunRecord:
-        """What the start event says: who asked for what, and when."""
+    async def asked(self, run: Located) -> dict[str, object]:
+        """The input in the run's start event; empty where it is no request.
+
+        Raises:
+            OrchestratorError: ``temporal_unavailable``, ``unknown_run``.
+        """
         asked: dict[str, object] = {}
         handle = self.client.get_workflow_handle(run.workflow_id, run_id=run.execution_run_id)
         with temporal_errors(self.address, run.workflow_id):
@@ -219,6 +271,11 @@ class RunReader:
                 values = await self.client.data_converter.decode(payloads) if payloads else []
                 asked = values[0] if values and isinstance(values[0], dict) else {}
                 break
+        return asked
+
+    async def _from_start(self, run: Located) -> RunRecord:
+        """What the start event says: who asked for what, and when."""
+        asked = await self.asked(run)
         begun = run.description.history_length > _EVENTS_BEFORE_A_WORKER
         return RunRecord(
             run_id=run.run_id,
@@ -228,6 +285,7 @@ class RunReader:
             service=_text(asked.get("service")),
             instruction=_text(asked.get("instruction")) or "",
             requested_by=_text(asked.get("requested_by")),
+            retry_of=_text(asked.get("retry_of")),
             warnings=(NO_WORKER,),
             created_at=run.description.start_time,
         )

@@ -71,6 +71,11 @@ class StarterSettings(BaseSettings):
     s3_use_ssl: bool = Field(default=False, validation_alias="TEMPORAL_ARTIFACT_S3_USE_SSL")
     """Only where the endpoint does not say it by itself (``https://...``)."""
 
+    artifact_public_endpoint: str | None = Field(
+        default=None, validation_alias="MM_ORCHESTRATOR_ARTIFACT_PUBLIC_ENDPOINT"
+    )
+    """Where browsers reach the store, for links that open; None: as everybody else."""
+
     debug: str | None = Field(default=None, validation_alias="MM_ORCHESTRATOR_DEBUG")
     """Anything: an unexpected error shows its traceback."""
 

@@ -1,28 +1,30 @@
-"""Run reports as the state directory keeps them: what remains when Temporal does not answer."""
+"""Run reports as state directory and object store keep them: what remains when Temporal does not answer."""
 
-import hashlib
 import json
 import re
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
-from workflows.models.artifact import (
-    ARTIFACT_NAMESPACE,
-    ArtifactState,
-    RunArtifact,
-    artifact_id,
-    artifact_type,
-)
+from starter.beside import REPORT_NAME, Beside, completed
+from workflows.errors import OrchestratorError
+from workflows.models.artifact import ARTIFACT_NAMESPACE, ArtifactState
+from workflows.models.manifest import MANIFEST_NAME
 from workflows.models.record import RunRecord, RunReport
 
+if TYPE_CHECKING:
+    from starter.object_store import ObjectStore
+
 RUN_ID: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
-_REPORT: Final = "report.json"
-_MANIFEST: Final = "manifest.json"
+_SILENT_SECONDS: Final = 15.0
+"""So long a store that refused is not asked again."""
+LARGEST_REPORT: Final = 16 * 1024 * 1024
+"""Bytes; a record fits into one message of Temporal's (2 MiB), the events beside it are short."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,13 @@ class StoredReports:
 
     Attributes:
         state_dir: the state directory of this machine; it need not exist.
+        store: the object store, asked only by ``fetch``; None where none is configured.
     """
 
     state_dir: Path
+    store: "ObjectStore | None" = None
+    _silence: list[tuple[float, OrchestratorError]] = field(default_factory=list, repr=False)
+    """Since when, and how, the object store refuses: a list of runs must not wait for it once per run."""
 
     @property
     def _root(self) -> Path:
@@ -45,14 +51,41 @@ class StoredReports:
         return self.state_dir / "spool"
 
     def find(self, run: str) -> RunRecord | None:
-        """The stored record of a run id or workflow id; None where there is none that can be read."""
+        """The record this machine keeps of a run id or workflow id; None where none can be read."""
         if RUN_ID.fullmatch(run):  # nothing else may become part of a path
             for place in (self._root, self._spool):
-                record = _read(place / run / _REPORT)
+                record = _read(place / run / REPORT_NAME)
                 if record is not None:
                     return record
         wanted = {run, f"mm:{run}"}
         return next((record for record in self._all() if record.workflow_id in wanted), None)
+
+    def fetch(self, run: str) -> RunRecord | None:
+        """The record of a run as this machine or, of a run id, the object store keeps it; it blocks.
+
+        Raises:
+            OrchestratorError: ``store_unreachable``, ``store_credentials``.
+        """
+        found = self.find(run)
+        if found is not None or self.store is None or not RUN_ID.fullmatch(run):
+            return found
+        if self._silence and time.monotonic() - self._silence[-1][0] < _SILENT_SECONDS:
+            raise self._silence[-1][1]
+        try:
+            return self._fetch(run, self.store)
+        except OrchestratorError as error:
+            self._silence[:] = [(time.monotonic(), error)]
+            raise
+
+    def _fetch(self, run: str, store: "ObjectStore") -> RunRecord | None:
+        try:
+            report = _bounded(store.chunks(run, REPORT_NAME))
+            record = RunReport.model_validate_json(report).record
+        except (FileNotFoundError, ValueError):
+            return None
+        if record.run_id != run:  # not the report of this run, whatever its key says
+            return None
+        return _completed_from(record, report, store)
 
     def newest(self, limit: int) -> tuple[RunRecord, ...]:
         """The stored records, newest first."""
@@ -74,46 +107,46 @@ class StoredReports:
 
 def _reports(place: Path) -> list[Path]:
     try:
-        return sorted(place.glob(f"*/{_REPORT}"))
+        return sorted(place.glob(f"*/{REPORT_NAME}"))
     except OSError:
         return []
+
+
+def _bounded(chunks: Iterator[bytes]) -> bytes:
+    """All of it, unless it is larger than any report. Raises ValueError then."""
+    data = bytearray()
+    for chunk in chunks:
+        data += chunk
+        if len(data) > LARGEST_REPORT:
+            raise ValueError("too large for a report")
+    return bytes(data)
+
+
+def _completed_from(record: RunRecord, report: bytes, store: "ObjectStore") -> RunRecord:
+    try:
+        manifest = _bounded(store.chunks(record.run_id, MANIFEST_NAME))
+    except (FileNotFoundError, ValueError):  # the bundle is not whole yet, or is none
+        return record
+    found = store.listed(record.run_id).get(MANIFEST_NAME)
+    at = found.modified if found is not None and found.modified is not None else record.created_at
+    prefix = f"s3://{store.bucket}/{ARTIFACT_NAMESPACE}/{record.run_id}"
+    return completed(record, Beside(report, manifest, prefix, at))
 
 
 def _read(path: Path) -> RunRecord | None:
     try:
         record = RunReport.model_validate(json.loads(path.read_bytes())).record
-        own = _own_artifacts(path, record)
+        return _completed_at(record, path)
     except (OSError, ValueError, ValidationError):
         return None  # no report, or one that another version wrote: as good as none
-    return record.model_copy(update={"artifacts": (*record.artifacts, *own)})
 
 
-def _own_artifacts(report: Path, record: RunRecord) -> tuple[RunArtifact, ...]:
-    """The report and its manifest: the record inside the report cannot name these two (I6)."""
-    manifest = report.with_name(_MANIFEST)
-    if not record.artifacts or not manifest.is_file():
-        return ()
-    known = {artifact.name for artifact in record.artifacts}
-    spooled = report.parent.parent.name != ARTIFACT_NAMESPACE
-    kept = record.artifacts[0].retain_until - record.artifacts[0].created_at
-    own = []
-    for path in (report, manifest):
-        if path.name in known:
-            continue
-        data = path.read_bytes()
-        at = datetime.fromtimestamp(path.stat().st_mtime, UTC)
-        own.append(
-            RunArtifact(
-                id=artifact_id(record.run_id, path.name),
-                name=path.name,
-                type=artifact_type(path.name),
-                uri=path.absolute().as_uri(),
-                sha256=hashlib.sha256(data).hexdigest(),
-                size_bytes=len(data),
-                content_type="application/json",
-                created_at=at,
-                retain_until=at + kept,
-                state=ArtifactState.SPOOLED if spooled else ArtifactState.STORED,
-            )
-        )
-    return tuple(own)
+def _completed_at(record: RunRecord, report: Path) -> RunRecord:
+    manifest = report.with_name(MANIFEST_NAME)
+    if not manifest.is_file():
+        return record
+    at = datetime.fromtimestamp(manifest.stat().st_mtime, UTC)
+    stored = report.parent.parent.name == ARTIFACT_NAMESPACE
+    state = ArtifactState.STORED if stored else ArtifactState.SPOOLED
+    prefix = report.parent.absolute().as_uri()
+    return completed(record, Beside(report.read_bytes(), manifest.read_bytes(), prefix, at, state))

@@ -15,6 +15,15 @@ import pytest
 from docker.errors import DockerException, ImageNotFound
 
 from tests.sandbox import ComposeSandbox, unique_project_name, write_files
+from tests.stores.fixtures import (
+    await_the_build,
+    minio_server,
+    not_run,
+    seaweed_server,
+    store_server,
+)
+
+__all__ = ["minio_server", "seaweed_server", "store_server"]  # fixtures by name
 
 BASE_IMAGE = "python:3.13-slim"
 collect_ignore = [] if os.environ.get("MM_STACK_TESTS") else ["stack"]
@@ -28,6 +37,19 @@ def pytest_configure() -> None:
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What a real server must be built for comes last."""
+    await_the_build(items)
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Name the proofs that this host could not give: a pass without MinIO is not the whole pass."""
+    if missing := not_run(terminalreporter.stats.get("skipped", [])):
+        terminalreporter.section("MinIO: not run", yellow=True)
+        for line in missing:
+            terminalreporter.write_line(line)
 
 
 ComposeFactory = Callable[..., ComposeSandbox]

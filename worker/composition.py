@@ -9,6 +9,7 @@ from typing import TypedDict
 
 from activities.adapters.artifact_store import ArtifactStore
 from activities.adapters.compose_runner import ComposeRunner
+from activities.adapters.delivering import Delivering
 from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.git_diff import GitDiff
 from activities.adapters.holds import HoldStore
@@ -17,11 +18,11 @@ from activities.adapters.journal import JournalStore
 from activities.adapters.llm import LlmClient
 from activities.adapters.llm_budget import LlmBudget
 from activities.adapters.masking import Masking
+from activities.adapters.measuring import Metrics
+from activities.adapters.outbox import Outbox
 from activities.adapters.policy_file import PolicySource
 from activities.adapters.project_resources import ProjectResources
-from activities.adapters.redaction import Redactor
 from activities.adapters.state_dir import PlanStore, StateDir
-from activities.adapters.statsd import Metrics
 from activities.adapters.temporal_runs import TemporalRuns
 from activities.adapters.throwaway import Throwaway
 from activities.adapters.used_tokens import UsedTokens
@@ -32,10 +33,12 @@ from activities.check_token import CheckToken
 from activities.checks.implicit_project import implicit_names
 from activities.consulting.asking import Asker
 from activities.consulting.consultant import Consultant
+from activities.deliver import Deliver
 from activities.hold import AwaitRelease, LookAround
 from activities.lane import EnterLane, LeaveLane
 from activities.locate import Locate
 from activities.locking.locker import Locker
+from activities.notify import Notify
 from activities.patch import Patch
 from activities.plan import Plan
 from activities.preflight import Preflight
@@ -47,6 +50,9 @@ from activities.second_opinion import SecondOpinion
 from activities.settle import Recovery, Settle
 from activities.verify import Verify
 from activities.watch import LookUp, ReadRecord, WatchRun
+from worker.evidence import artifact_store
+from worker.observing import Observed, announces, mask_of, metrics_of, outbox_of
+from worker.own_secrets import known_secrets
 from worker.settings import WorkerSettings, queue_word
 from worker.workers import Activity, Wiring
 from workflows import ports
@@ -78,6 +84,8 @@ class Adapters:
     git: GitDiff
     throwaway: Throwaway
     metrics: Metrics
+    outbox: Outbox | None = None
+    """None: no webhook is configured."""
     second_opinion: SecondOpinion | None = None
     """None: no language model is configured."""
 
@@ -123,16 +131,13 @@ async def build_adapters(
         prober=HttpProber(),
         journals=JournalStore(state, deployment_lock_dir=settings.deployment_lock_dir),
         holds=HoldStore(state),
-        artifacts=ArtifactStore.in_state_dir(state),
-        masking=Masking(engine, compose_runner),
+        artifacts=artifact_store(settings, state),
+        masking=Masking(engine, compose_runner, known_secrets()),
         resources=ProjectResources(engine.client),
         git=GitDiff(environment),
         throwaway=Throwaway(engine.client),
-        metrics=Metrics(
-            settings.statsd_host if settings.statsd_enabled else None,
-            settings.statsd_port,
-            settings.statsd_prefix,
-        ),
+        metrics=metrics_of(settings, state),
+        outbox=outbox_of(settings, state),
         second_opinion=_second_opinion(settings, state),
     )
 
@@ -165,13 +170,19 @@ async def _policies(
 def wire(adapters: Adapters, settings: WorkerSettings, host: str) -> Wiring:
     """The steps of one host, each on the adapters it needs."""
     word = queue_word(host)
+    observed = Observed(
+        settings, word, adapters.state.root, adapters.metrics, adapters.outbox, adapters.journals.unsettled
+    )
     return Wiring(
         host=word,
         activities=bind(adapters, word, settings.task_queue),
-        mask=Redactor().text,
+        mask=mask_of(settings),
         of_temporal=lambda client: bind_temporal(TemporalRuns(client, settings.task_queue)),
         unsettled=adapters.journals.unsettled,
         leftovers=adapters.throwaway.sweep,
+        deliverable=Delivering(adapters.artifacts).anything,
+        metrics=adapters.metrics,
+        beside=observed.loops,
     )
 
 
@@ -187,6 +198,8 @@ def bind(on: Adapters, host: str, task_queue: str) -> dict[str, Activity]:
         ports.REPORT.name: report_step(on).report,
         ports.LOOK_AROUND.name: LookAround(holds=on.holds, journals=on.journals).look_around,
         ports.AWAIT_RELEASE.name: AwaitRelease(holds=on.holds).await_release,
+        ports.DELIVER.name: Deliver(Delivering(on.artifacts)).deliver,
+        ports.NOTIFY.name: Notify(outbox=on.outbox).notify,
         ports.SETTLE.name: Settle(recovery=recovery_of(on)).settle,
     }
 
@@ -200,6 +213,8 @@ def _bind_before_the_first_write(on: Adapters, plans: PlanStore, stored: _Stored
             journals=on.journals,
             artifacts=on.artifacts,
             holds=on.holds,
+            announced=announces(on.outbox),
+            masking=on.masking,
         ).preflight,
         ports.ANALYZE.name: Analyze(
             engine=on.engine,
@@ -272,7 +287,14 @@ def rollback_step(on: Adapters) -> Rollback:
 
 def report_step(on: Adapters) -> Report:
     """The report; ``recover`` writes the same one."""
-    return Report(journals=on.journals, artifacts=on.artifacts, docker=on.engine, metrics=on.metrics)
+    return Report(
+        journals=on.journals,
+        artifacts=on.artifacts,
+        docker=on.engine,
+        metrics=on.metrics,
+        outbox=on.outbox,
+        known=on.masking.known,
+    )
 
 
 def recovery_of(on: Adapters) -> Recovery:

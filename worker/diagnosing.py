@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
-from activities.adapters.redaction import Redactor
 from activities.diagnosis.answers import Diagnosis
 from activities.diagnosis.evidence import Evidence, Phase
 from activities.diagnosis.long_log import LongLog
 from activities.diagnosis.preview import preview
+from worker.own_secrets import known_secrets
 from workflows.models.base import Model
 from workflows.models.finding import Finding
 
@@ -100,7 +100,7 @@ def _spooled(source: BinaryIO) -> Iterator[BinaryIO]:
 
 def _masked(diagnosis: Diagnosis, phase: Phase, diff: str) -> Answer:
     """No secret leaves (I5): logs and manifests may hold some."""
-    mask = Redactor().text
+    mask = known_secrets().mask
     findings = tuple(
         finding.model_copy(
             update={

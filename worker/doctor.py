@@ -7,8 +7,12 @@ from pathlib import Path
 from typing import Final
 
 from activities.adapters.compose_runner import ComposeRunner
+from activities.adapters.depot import problem_of
 from activities.adapters.docker_engine import DockerEngine
+from activities.adapters.object_store import ObjectStore
+from activities.adapters.outbox import waiting_files
 from activities.adapters.policy_file import load_policy
+from activities.adapters.spool import Spool
 from activities.adapters.state_dir import StateDir
 from activities.adapters.workspace import MINIMUM_FREE_BYTES
 from activities.checks.surroundings import require_compose
@@ -16,12 +20,14 @@ from starter.address import live_stack, resolve_address, resolve_namespace
 from starter.connection import open_client, temporal_errors
 from worker import operating
 from worker.checkup import Check, Grade
+from worker.evidence import store_address
 from worker.settings import WorkerSettings
 from worker.temporal_server import temporal_executable
 from workflows.errors import OrchestratorError
 
 __all__ = ["Check", "Grade", "examine"]
 
+_MIB: Final = 1024**2
 _GIB: Final = 1024**3
 
 
@@ -40,6 +46,9 @@ async def examine(settings: WorkerSettings) -> tuple[Check, ...]:
         ("Leftovers", lambda: operating.leftovers(settings)),
         ("Policy", lambda: asyncio.to_thread(_policy, settings.policy_path)),
         ("Keys", lambda: asyncio.to_thread(operating.keys, settings)),
+        ("Artifact store", lambda: asyncio.to_thread(_store, settings)),
+        ("Spool", lambda: asyncio.to_thread(_spool, settings)),
+        ("Notifications", lambda: asyncio.to_thread(_notifications, settings)),
         ("Embedded server", lambda: asyncio.to_thread(_embedded)),
         ("Temporal", lambda: _temporal(settings)),
         ("Clock", lambda: operating.clock(settings)),
@@ -90,6 +99,38 @@ def _policy(path: Path | None) -> tuple[Grade, str]:
         return Grade.OK, "none: Dockerfiles and dependency manifests of the service may change, nothing else"
     policy = load_policy(path)
     return Grade.OK, f"{path}: {', '.join(sorted(policy.projects)) or 'no project'}"
+
+
+def _store(settings: WorkerSettings) -> tuple[Grade, str]:
+    """A bucket must take, give and lose a small object; what it cannot do besides is a note."""
+    address = store_address(settings)
+    if address is None:
+        return Grade.OK, f"{settings.state_dir / 'artifacts'} (no object store is configured)"
+    store = ObjectStore(address, settings.retention_days)
+    try:
+        said = store.check()
+    except OSError as error:
+        raise problem_of(error, address.place) from error
+    return (Grade.NOTE if store.bucket.notes else Grade.OK), said
+
+
+def _spool(settings: WorkerSettings) -> tuple[Grade, str]:
+    """What waits is delivered by a running worker."""
+    files, size = Spool(settings.state_dir / "spool").size()
+    if not files:
+        return Grade.OK, "nothing waits for the artifact store"
+    waits = f"{files} artifacts ({size / _MIB:.1f} MiB) wait for the artifact store"
+    return Grade.NOTE, f"{waits}; a running worker delivers them"
+
+
+def _notifications(settings: WorkerSettings) -> tuple[Grade, str]:
+    """Never names the address: it may hold a token."""
+    if settings.notify_url is None:
+        return Grade.OK, "no webhook is configured"
+    waiting = len(waiting_files(settings.state_dir / "outbox"))
+    signed = "signed" if settings.notify_secret.get_secret_value() else "not signed"
+    grade = Grade.NOTE if waiting else Grade.OK
+    return grade, f"a webhook is configured, {signed}; {waiting} wait for delivery"
 
 
 def _embedded() -> tuple[Grade, str]:

@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 
 from activities.adapters.holds import HoldStore
-from activities.adapters.redaction import Redactor
 from activities.adapters.state_dir import StateDir
+from worker.own_secrets import known_secrets
 from worker.settings import WorkerSettings
 from workflows.models.lane import EVERYTHING, Hold
 
@@ -18,7 +18,7 @@ def pause(settings: WorkerSettings, project: str | None, reason: str) -> str:
     """
     hold = Hold(
         project=project or EVERYTHING,
-        reason=Redactor().text(" ".join(reason.split()))[:500],
+        reason=known_secrets().mask(" ".join(reason.split()))[:500],
         by=settings.identity,
         since=datetime.now(UTC),
     )

@@ -11,6 +11,7 @@ from worker.settings import WorkerSettings
 
 DONE = 0
 FAILED = 5
+_LAST_NUMBERS_SECONDS = 0.5
 
 
 async def recover_command(
@@ -33,7 +34,9 @@ async def recover_command(
             say("Nothing to recover: every journal is settled.")
         return DONE
     code = DONE
-    for recovered in await recovery.recover(run, accept_current_state=accept_current_state):
+    settled = await recovery.recover(run, accept_current_state=accept_current_state)
+    await on.metrics.flush(_LAST_NUMBERS_SECONDS)
+    for recovered in settled:
         say(f"{recovered.run_id}  {recovered.how.value}: {recovered.state}")
         for path in recovered.outcome.foreign_changes if recovered.outcome else ():
             say(f"  {path} was changed by somebody else and is left as it is")

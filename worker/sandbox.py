@@ -7,7 +7,9 @@ every run would cost a third of a second each and make two classes of every mode
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 
 _SHARED = (
+    "opentelemetry",
     "starter.converter",
+    "starter.telemetry",
     "workflows.allow_list",
     "workflows.approval_gate",
     "workflows.errors",

@@ -12,18 +12,21 @@ from typing import Final
 from temporalio.client import Client
 
 from activities.adapters.policy_file import load_policy
-from activities.adapters.redaction import Redactor
 from activities.adapters.state_dir import StateDir
 from starter.address import resolve_address, resolve_namespace
 from starter.connection import temporal_errors
-from starter.converter import data_converter
 from starter.profile import credentials_for
+from starter.telemetry import tracing_interceptors
 from worker.composition import compose, compose_embedded
 from worker.embedded import DEV, RunningStack, embedded_stack
+from worker.leaving import masking_converter
+from worker.observing import mask_of
+from worker.own_secrets import known_secrets
 from worker.search_attributes import register_search_attributes
 from worker.settings import LogFormat, WorkerSettings, load_settings
 from worker.state_lock import worker_lock
 from worker.telemetry import configure_logs, core_runtime
+from worker.telemetry.otel import start_tracing
 from worker.workers import running_workers
 
 Say = Callable[[str], None]
@@ -70,8 +73,9 @@ async def serve(settings: WorkerSettings) -> None:
                 address,
                 namespace=resolve_namespace(settings, address),
                 **credentials_for(address),
-                data_converter=data_converter,
+                data_converter=masking_converter(known_secrets().mask),
                 runtime=core_runtime(),
+                interceptors=tracing_interceptors(),
             )
         for warning in await register_search_attributes(client):
             _log.warning(warning)
@@ -93,7 +97,8 @@ async def local_client(project_dir: Path | None) -> AsyncIterator[Client]:
     state = StateDir(settings.state_dir)
     # The terminal belongs to the run's progress; the worker's own lines go beside the server's log.
     with (state.temporal / "worker.log").open("a", encoding="utf-8") as log:
-        configure_logs(settings.log_level, LogFormat.JSON, Redactor().text, log)
+        configure_logs(settings.log_level, LogFormat.JSON, mask_of(settings), log)
+        start_tracing(mask_of(settings))
         try:
             project_dir = implied_project(settings, project_dir)
             async with embedded_stack(settings, compose_embedded, project_dir) as stack:
@@ -118,7 +123,9 @@ def _require_policy(settings: WorkerSettings) -> None:
 
 
 def _log_to_stderr(settings: WorkerSettings) -> None:
-    configure_logs(settings.log_level, settings.log_format, Redactor().text)
+    mask = mask_of(settings)
+    configure_logs(settings.log_level, settings.log_format, mask)
+    start_tracing(mask)
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, AliasChoices, Field, SecretStr, ValidationError
 
-from starter.settings import StarterSettings
+from worker.notify_settings import NotifySettings
 from workflows.errors import OrchestratorError
 
 DEFAULT_TASK_QUEUE: Final = "mm.orchestrator"
@@ -51,7 +51,25 @@ def _http_address(address: str) -> str:
 HttpAddress = Annotated[str, AfterValidator(_http_address)]
 
 
-class WorkerSettings(StarterSettings):
+def _store_address(address: str) -> str:
+    """``host:port``, or an http(s) address of nothing but a host: the bucket and the login are elsewhere."""
+    parts = urlsplit(address if "://" in address else f"//{address}")
+    if parts.scheme not in {"", "http", "https"} or not parts.hostname:
+        raise ValueError("the address must be host:port, or begin with http:// or https://")
+    if "@" in parts.netloc or parts.path.strip("/") or parts.query or parts.fragment:
+        raise ValueError("the address must have no login and no path; they have variables of their own")
+    _ = parts.port  # raises where it is no number
+    return address
+
+
+StoreAddress = Annotated[str, AfterValidator(_store_address)]
+# S3's rules; an underscore is what people try first.
+BucketName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$")]
+_S3_ENDPOINT: Final = AliasChoices("TEMPORAL_ARTIFACT_S3_ENDPOINT", "MINIO_ENDPOINT")
+_S3_BUCKET: Final = AliasChoices("TEMPORAL_ARTIFACT_S3_BUCKET", "MINIO_BUCKET")
+
+
+class WorkerSettings(NotifySettings):
     """The starter's settings, and what only a worker has: policy, host, queues, logs, metrics."""
 
     configured_policy: AbsolutePath | None = Field(default=None, validation_alias="MM_ORCHESTRATOR_POLICY")
@@ -78,10 +96,16 @@ class WorkerSettings(StarterSettings):
     statsd_prefix: str = Field(default=_STATSD_PREFIX, validation_alias="SPEC_WORKFLOW_METRICS_PREFIX")
     statsd_enabled: bool = Field(default=True, validation_alias="SPEC_WORKFLOW_METRICS_ENABLED")
 
+    s3_endpoint: StoreAddress | None = Field(default=None, validation_alias=_S3_ENDPOINT)
+    s3_bucket: BucketName = Field(default="mm-orchestrator", validation_alias=_S3_BUCKET)
+    artifact_public_endpoint: StoreAddress | None = Field(
+        default=None, validation_alias="MM_ORCHESTRATOR_ARTIFACT_PUBLIC_ENDPOINT"
+    )
+    """Where browsers reach the store, for the links in run records; None: as the worker does."""
     retention_days: Annotated[int, Field(ge=1, le=3650)] = Field(
         default=90, validation_alias="MM_ORCHESTRATOR_RETENTION_DAYS"
     )
-    """How long evidence and settled journals are kept."""
+    """How long the object store keeps evidence, and ``clean`` what settled runs left on this machine."""
 
     llm_url: HttpAddress | None = Field(default=None, validation_alias="MM_ORCHESTRATOR_LLM_URL")
     """Of an API that speaks OpenAI's protocol, without ``/chat/completions``; None: no model is asked."""
@@ -101,6 +125,12 @@ class WorkerSettings(StarterSettings):
     llm_max_calls_per_day: Annotated[int, Field(ge=1, le=10_000)] = Field(
         default=50, validation_alias="MM_ORCHESTRATOR_LLM_MAX_CALLS_PER_DAY"
     )
+
+    @property
+    def secret_values(self) -> frozenset[str]:
+        """Values of ours that nothing may show, wherever they were read from (I5)."""
+        held = (self.s3_secret_key, self.llm_api_key)
+        return self.notify_secrets | {value.get_secret_value() for value in held if value.get_secret_value()}
 
     @property
     def policy_path(self) -> Path | None:
@@ -132,6 +162,9 @@ def load_settings() -> WorkerSettings:
         raise OrchestratorError("settings_invalid", detail=_describe(error)) from None
     if settings.llm_url and not settings.llm_model:
         detail = "MM_ORCHESTRATOR_LLM_MODEL: needed beside MM_ORCHESTRATOR_LLM_URL"
+        raise OrchestratorError("settings_invalid", detail=detail)
+    if settings.s3_endpoint and not (settings.s3_access_key and settings.s3_secret_key.get_secret_value()):
+        detail = "TEMPORAL_ARTIFACT_S3_ACCESS_KEY_ID and _SECRET_ACCESS_KEY: needed beside the endpoint"
         raise OrchestratorError("settings_invalid", detail=detail)
     return settings
 

@@ -2,7 +2,8 @@
 
 A run and its guard may be terminated together, or the host may have been down when the guard tried. So
 every worker looks now and then at the journals of its host and asks Temporal how their runs stand. A run
-that Temporal does not know belongs to another server: only ``recover`` may settle it.
+that Temporal does not know belongs to another server: only ``recover`` may settle it. Spooled evidence
+that is ready gets its delivery the same way (I6).
 """
 
 import asyncio
@@ -33,12 +34,14 @@ class Sweep:
         host_queue: where the journals can be reached.
         unsettled: reads them; blocking.
         leftovers: removes throwaway containers of workers that died, once their time is over.
+        deliverable: whether spooled evidence is ready to be delivered; blocking.
     """
 
     runs: TemporalRuns
     host_queue: str
     unsettled: Callable[[], tuple[Journal, ...]]
     leftovers: Callable[[], Awaitable[int]]
+    deliverable: Callable[[], bool] = lambda: False
     _said: set[str] = field(default_factory=set)
 
     async def once(self) -> None:
@@ -68,6 +71,15 @@ class Sweep:
                 _log.warning("open journal of a run that this Temporal server does not know: "
                              "mm-orchestrator recover %s", journal.run_id, extra=_about(journal))  # fmt: skip
 
+    async def deliver(self) -> None:
+        """Start the delivery where evidence waits; one that is at work already goes on.
+
+        Raises:
+            RPCError: Temporal does not answer.
+        """
+        if await asyncio.to_thread(self.deliverable):
+            await self.runs.deliver(self.host_queue)
+
     async def forever(self) -> None:
         """Look at once, then every now and then; never raises but on cancellation."""
         while True:
@@ -75,15 +87,19 @@ class Sweep:
                 await self.once()
             except (RPCError, OrchestratorError) as error:
                 _log.warning("the sweep of open journals failed: %s", error)
+            try:
+                await self.deliver()
+            except (RPCError, OSError) as error:
+                _log.warning("the delivery of spooled evidence could not be started: %s", error)
             with suppress(OrchestratorError):  # Docker is away: the steps say so where it matters
                 await self.leftovers()
             await asyncio.sleep(SWEEP_SECONDS)
 
 
 @asynccontextmanager
-async def sweeping(sweep: Sweep) -> AsyncIterator[None]:
-    """Sweep while the body runs."""
-    task = asyncio.create_task(sweep.forever())
+async def running_beside(loop: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Run ``loop()``, which never ends by itself, while the body runs."""
+    task = asyncio.ensure_future(loop())
     try:
         yield
     finally:

@@ -24,7 +24,9 @@ from temporalio.api.workflowservice.v1 import UpdateNamespaceRequest
 from temporalio.client import Client
 
 from activities.adapters import process
-from starter.converter import data_converter
+from starter.telemetry import tracing_interceptors
+from worker.leaving import masking_converter
+from worker.own_secrets import known_secrets
 from worker.search_attributes import server_flags
 from worker.telemetry import core_runtime
 from workflows.errors import OrchestratorError
@@ -155,7 +157,11 @@ async def _ready(address: str, namespace: str, ended: "asyncio.Task[int]", outpu
         if output.started:
             with suppress(RuntimeError):  # it says so a moment before it answers
                 return await Client.connect(
-                    address, namespace=namespace, data_converter=data_converter, runtime=core_runtime()
+                    address,
+                    namespace=namespace,
+                    data_converter=masking_converter(known_secrets().mask),
+                    runtime=core_runtime(),
+                    interceptors=tracing_interceptors(),
                 )
         await asyncio.sleep(_POLL_SECONDS)
     if (error := ended.exception()) is not None:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Final
 
@@ -10,18 +10,22 @@ from temporalio.client import Client
 from temporalio.worker import Worker
 
 from activities.adapters.journal import Journal
+from activities.adapters.measuring import Metrics
 from activities.adapters.temporal_runs import TemporalRuns
 from worker.error_mapping import ErrorMapping
 from worker.sandbox import sandbox
 from worker.settings import WorkerSettings
-from worker.sweep import Sweep, sweeping
+from worker.step_metrics import StepMetrics
+from worker.sweep import Sweep, running_beside
 from worker.telemetry import Mask
+from workflows.artifact_delivery import ArtifactDelivery
 from workflows.orchestrator_run import OrchestratorRun
 from workflows.ports import PORTS
 from workflows.project_lane import ProjectLane
 from workflows.run_guard import RunGuard
 
 Activity = Callable[..., Any]
+Loop = Callable[[], Awaitable[None]]
 
 # A cancellation must reach a build within a second, whatever its heartbeat timeout (TEMPORAL trap 2).
 _HEARTBEAT_THROTTLE: Final = timedelta(seconds=1)
@@ -31,8 +35,10 @@ _STICKY_TIMEOUT: Final = timedelta(seconds=2)
 _CONCURRENT_STEPS: Final = 100
 # Each changing run is watched by its lane and by its guard.
 _CONCURRENT_WATCHES: Final = 500
+# A process that ends waits this long for its last numbers to leave, not longer.
+_LAST_NUMBERS_SECONDS: Final = 0.5
 _ANYWHERE: Final = {port.name for port in PORTS if not port.on_host}
-WORKFLOWS: Final = (OrchestratorRun, ProjectLane, RunGuard)
+WORKFLOWS: Final = (OrchestratorRun, ProjectLane, RunGuard, ArtifactDelivery)
 
 
 async def _nothing() -> int:
@@ -50,7 +56,10 @@ class Wiring:
         workflows: workflow classes; the real ones unless a test stands in for them.
         of_temporal: the ports that need a client, once there is one.
         unsettled: journals of this host that await their end, for the sweep; empty where none can be.
+        beside: loops that run as long as the workers; they never end by themselves.
+        metrics: where steps and runs are counted.
         leftovers: removes throwaway containers that nobody waits for any more, for the sweep.
+        deliverable: whether the spool holds evidence that is ready to be delivered, for the sweep.
     """
 
     host: str
@@ -60,12 +69,15 @@ class Wiring:
     of_temporal: Callable[[Client], Mapping[str, Activity]] = lambda _client: {}
     unsettled: Callable[[], tuple[Journal, ...]] = lambda: ()
     leftovers: Callable[[], Awaitable[int]] = _nothing
+    deliverable: Callable[[], bool] = lambda: False
+    beside: Callable[[Client], tuple[Loop, ...]] = lambda _client: ()
+    metrics: Metrics = field(default_factory=Metrics)
 
 
 def build_workers(client: Client, settings: WorkerSettings, wiring: Wiring) -> tuple[Worker, Worker]:
     """The worker of the lifecycle and the worker of the host's steps, neither started yet."""
     graceful = timedelta(seconds=settings.graceful_shutdown_seconds)
-    mapping = ErrorMapping(wiring.mask)
+    mapping = ErrorMapping(wiring.mask, wiring.host)
     bound = {**wiring.of_temporal(client), **wiring.activities}
     lifecycle = Worker(
         client,
@@ -84,7 +96,7 @@ def build_workers(client: Client, settings: WorkerSettings, wiring: Wiring) -> t
         client,
         task_queue=settings.host_queue(wiring.host),
         activities=[run for name, run in bound.items() if name not in _ANYWHERE],
-        interceptors=[mapping],
+        interceptors=[StepMetrics(wiring.metrics), mapping],
         max_concurrent_activities=_CONCURRENT_STEPS,
         max_heartbeat_throttle_interval=_HEARTBEAT_THROTTLE,
         default_heartbeat_throttle_interval=_HEARTBEAT_THROTTLE,
@@ -100,9 +112,12 @@ async def running_workers(client: Client, settings: WorkerSettings, wiring: Wiri
     The steps stop first, so that the lifecycle still hears how they ended.
     """
     async with AsyncExitStack() as stack:
+        stack.push_async_callback(wiring.metrics.flush, _LAST_NUMBERS_SECONDS)
         for worker in build_workers(client, settings, wiring):
             await stack.enter_async_context(worker)
         runs = TemporalRuns(client, settings.task_queue)
-        sweep = Sweep(runs, settings.host_queue(wiring.host), wiring.unsettled, wiring.leftovers)
-        await stack.enter_async_context(sweeping(sweep))
+        queue = settings.host_queue(wiring.host)
+        sweep = Sweep(runs, queue, wiring.unsettled, wiring.leftovers, wiring.deliverable)
+        for loop in (sweep.forever, *wiring.beside(client)):
+            await stack.enter_async_context(running_beside(loop))
         yield

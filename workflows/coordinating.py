@@ -3,7 +3,6 @@
 The lane gives order and lets others see it; safety is the project's lock and the journal on the host.
 """
 
-import asyncio
 from datetime import timedelta
 
 from temporalio import workflow
@@ -32,6 +31,7 @@ with workflow.unsafe.imports_passed_through():
     )
     from workflows.models.request import RunRequest
     from workflows.models.status import RunStatus, StepName, StepStatus
+    from workflows.web_details import static_summary
 
 GUARD_TYPE = "MoonMind.RunGuard"
 _ASK_AGAIN = timedelta(seconds=60)
@@ -70,7 +70,9 @@ class CoordinatingRun(DecidingRun):
             self._say_place(standing)
             try:
                 await workflow.wait_condition(
-                    self._is_granted, timeout=_ASK_AGAIN, timeout_summary="the lane"
+                    self._is_granted,
+                    timeout=_ASK_AGAIN,
+                    timeout_summary=f"asks the lane again, at place {standing.position}",
                 )
             except TimeoutError:
                 continue
@@ -166,7 +168,7 @@ class CoordinatingRun(DecidingRun):
                 self._end(StepName.PREFLIGHT, error.message, StepStatus.FAILED)
                 raise StepFailed(error.failure(StepName.PREFLIGHT))
         if not await self._take_turn():  # a lane that was lost let us in too early
-            await asyncio.sleep(_LOOK_AGAIN.total_seconds())
+            await workflow.sleep(_LOOK_AGAIN, summary="the lane let this run in too early: looks again")
 
     async def _be_guarded(self) -> None:
         """Before the first write: whoever terminates this run runs no code of it (TEMPORAL trap 5)."""
@@ -188,7 +190,7 @@ class CoordinatingRun(DecidingRun):
                 id=guard_id(record.run_id),
                 parent_close_policy=workflow.ParentClosePolicy.ABANDON,
                 cancellation_type=workflow.ChildWorkflowCancellationType.ABANDON,
-                static_summary=f"guards the run on {record.service} of {record.project}",
+                static_summary=static_summary(f"guards the run on {record.service} of {record.project}"),
             )
         except WorkflowAlreadyStartedError:
             workflow.logger.info("a guard of this run is at work already")

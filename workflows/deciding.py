@@ -13,18 +13,25 @@ from temporalio import workflow
 from temporalio.exceptions import ActivityError
 
 with workflow.unsafe.imports_passed_through():
-    from workflows import approval_gate, ports
+    from workflows import approval_gate, notices, ports
     from workflows.approval_gate import Waiting
     from workflows.errors import OrchestratorError
+    from workflows.fitting import cut
     from workflows.models.approval import Approval, Approve, Reject, Verdict
+    from workflows.models.notification import NotifyEvent
     from workflows.models.policy import ApprovalGate
     from workflows.models.request import RunRequest
     from workflows.models.status import RunStatus, StepName
     from workflows.models.token import Act, CheckTokenInput, TokenChecked
     from workflows.performing import PerformingRun, execute
+    from workflows.secret_words import mask
+    from workflows.web_details import static_summary
 
-_REFUSALS_ON_RECORD = 100
-"""A flood of attempts must not make record and history too large for Temporal: no run could end any more."""
+_REFUSALS_ON_RECORD = 20
+"""A flood of attempts must not make record and history too large; each is in the history as it was sent."""
+
+_REFUSED_WORDS = 100
+"""Characters of what somebody said who was refused."""
 
 _TOKENS_CHECKED = 200
 """So many tokens are checked for one run; each check is an activity in its history."""
@@ -42,6 +49,7 @@ class DecidingRun(PerformingRun):
         self._attempts = 0
         self._pre_approval = request.approval_token
         self._stored: tuple[Approval, ...] = ()
+        self._telling: set[asyncio.Task[None]] = set()
 
     @workflow.signal(name="Approve", description="{token?, approver?, plan_digest, comment?}")
     async def signal_approve(self, attempt: Approve = Approve()) -> None:  # noqa: B008 - immutable
@@ -72,12 +80,20 @@ class DecidingRun(PerformingRun):
         warn_before = min(gate.warn_before_seconds, gate.time_limit_seconds / 4)
         quiet = timedelta(seconds=gate.time_limit_seconds - warn_before)
         await self._present_pre_approval()
+        self._tell(NotifyEvent.AWAITING_APPROVAL, gate)
         try:
-            await workflow.wait_condition(self._decided, timeout=quiet, timeout_summary="until the warning")
+            await workflow.wait_condition(self._decided, timeout=quiet, timeout_summary=self._timer("warns"))
         except TimeoutError:
             self._warn_of_expiry(warn_before)
+            if warn_before:
+                self._tell(NotifyEvent.APPROVAL_EXPIRING, gate)
             last = timedelta(seconds=warn_before)
-            await workflow.wait_condition(self._decided, timeout=last, timeout_summary="approval time limit")
+            await workflow.wait_condition(self._decided, timeout=last, timeout_summary=self._timer("ends"))
+
+    def _timer(self, then: str) -> str:
+        """For the timeline: what the timer is for."""
+        plan, roles = self.plan_now, " or ".join(self._gate.approver_roles[:3])
+        return static_summary(f"{then} when nobody ({roles}) approved plan {plan.digest[:12]} in time")
 
     def _warn_of_expiry(self, seconds: float) -> None:
         """On record, and where it can be read without asking: memo and current details."""
@@ -86,6 +102,22 @@ class DecidingRun(PerformingRun):
         self._ledger.change(summary=f"{self.record.summary}; nobody has decided, expires {at:%H:%M:%S} UTC")
         self._publish()
 
+    def _tell(self, event: NotifyEvent, gate: ApprovalGate) -> None:
+        """Leave word for people where anybody is told at all; the run goes on meanwhile, whatever comes."""
+        if not gate.announced or self._decided():
+            return
+        told = notices.notification(self.record, event, workflow.now())
+        task = asyncio.create_task(self._leave_word(ports.NotifyInput(run=self._ref, notification=told)))
+        self._telling.add(task)
+        task.add_done_callback(self._telling.discard)
+
+    async def _leave_word(self, job: ports.NotifyInput) -> None:
+        try:
+            summary = f"tells: {job.notification.event}"
+            await execute(ports.NOTIFY, job, queue=self._task_queue, summary=summary)
+        except ActivityError:
+            workflow.logger.warning("nobody could be told")
+
     async def _present_pre_approval(self) -> None:
         """The request may bring an approval of exactly this plan; it is an attempt like any other, once."""
         token, self._pre_approval = self._pre_approval, None
@@ -93,6 +125,8 @@ class DecidingRun(PerformingRun):
             await self._take(Approve(token=token), pre_approved=True)
 
     async def _take(self, attempt: Approve | Reject, *, pre_approved: bool = False) -> Approval:
+        said = "reason" if isinstance(attempt, Reject) else "comment"
+        attempt = attempt.model_copy(update={said: mask(getattr(attempt, said) or "") or None})
         async with self._one_at_a_time:
             return self._enter(await self._judged(attempt, pre_approved=pre_approved))
 
@@ -130,7 +164,12 @@ class DecidingRun(PerformingRun):
         """The host's answer, as long as the run still waits for what was asked."""
         asked = self._waiting
         check = asyncio.create_task(
-            execute(ports.CHECK_TOKEN, job, queue=self._task_queue, summary="a signed token")
+            execute(
+                ports.CHECK_TOKEN,
+                job,
+                queue=self._task_queue,
+                summary=f"token {self._attempts}",
+            )
         )
         over = asyncio.create_task(workflow.wait_condition(lambda: self._waiting is not asked))
         # A host that is down must not hold up a run that was rejected or cancelled meanwhile.
@@ -149,13 +188,20 @@ class DecidingRun(PerformingRun):
         return checked
 
     def _enter(self, judged: Approval) -> Approval:
+        if judged.verdict is Verdict.REFUSED and judged.comment is not None:
+            judged = judged.model_copy(update={"comment": cut(judged.comment, _REFUSED_WORDS)})
         if judged.verdict is Verdict.REFUSED and self._refused >= _REFUSALS_ON_RECORD:
             self._ledger.warn(
                 (f"more than {_REFUSALS_ON_RECORD} attempts to approve or reject were refused",)
             )
             return judged
         self._ledger.change(approvals=(*self.record.approvals, judged))
+        self._show()
         return judged
+
+    @property
+    def _asked_gate(self) -> ApprovalGate | None:
+        return self._waiting.gate if self._waiting is not None else None
 
     @property
     def _refused(self) -> int:

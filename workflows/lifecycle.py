@@ -33,6 +33,13 @@ _MADE_BY = {
 
 NOT_REACHED = "not reached"
 
+MAX_WARNINGS = 16
+"""On the record, which is kept several times over in the history."""
+_MORE_WARNINGS = "more warnings were given than are shown here: they are in the artifacts of their steps"
+_MAX_EVENT_MESSAGE = 100
+_MAX_MESSAGE = 200
+"""Characters of what a step says of itself; a failure's own message is kept whole beside it."""
+
 _NEW_EVIDENCE = frozenset(
     {"build_failed", "restart_failed", "container_crashed", "health_timeout", "not_stable"}
 )
@@ -114,6 +121,7 @@ class Ledger:
 
     def begin(self, step: StepName, round_: int, now: datetime, message: str = "") -> None:
         """A step starts; a step that starts again in the same round (a new revision) keeps its start."""
+        message = _short(message)
         old = self._find(step, round_)
         started = old.started_at if old and old.started_at else now
         self._put(
@@ -129,7 +137,7 @@ class Ledger:
             "status": status,
             "started_at": old.started_at or now,
             "completed_at": now,
-            "message": message or old.message,
+            "message": _short(message) or old.message,
         }
         ended = old.model_copy(update=changes)
         self._put(ended)
@@ -151,8 +159,11 @@ class Ledger:
             self.store(*made_by(artifact), (artifact,))
 
     def warn(self, warnings: Iterable[str]) -> None:
-        """Add warnings, each once."""
-        self.change(warnings=tuple(dict.fromkeys((*self.record.warnings, *warnings))))
+        """Add warnings, each once; of very many the first, so that the record stays small."""
+        known = tuple(dict.fromkeys((*self.record.warnings, *warnings)))
+        if len(known) > MAX_WARNINGS:
+            known = (*[w for w in known if w != _MORE_WARNINGS][: MAX_WARNINGS - 1], _MORE_WARNINGS)
+        self.change(warnings=known)
 
     def touch(self, files: Iterable[FileTouched]) -> None:
         """Files written; the first ``before`` of a path is the state before round 1."""
@@ -193,5 +204,9 @@ class Ledger:
     ) -> None:  # fmt: skip
         self.events.append(
             RunEvent(ts=now, run_id=self.record.run_id, round=round_, step=step, state=state,
-                     message=message, artifacts=artifacts)
+                     message=message[:_MAX_EVENT_MESSAGE], artifacts=artifacts)
         )  # fmt: skip
+
+
+def _short(message: str) -> str:
+    return message if len(message) <= _MAX_MESSAGE else message[: _MAX_MESSAGE - 1] + "…"

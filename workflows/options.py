@@ -74,6 +74,8 @@ ROWS: dict[str, ActivityRow] = {
     ports.REPORT.name: ActivityRow(
         120 * _SECONDS, attempts=0, schedule_to_close=600 * _SECONDS, again=_FULL_DISK
     ),
+    # As long as it takes: a worker that is away comes back, and what is delivered twice is there once.
+    ports.DELIVER.name: ActivityRow(1800 * _SECONDS, attempts=0, heartbeat=_LOST_WORKER),
     # Temporal itself is asked; where it does not answer, this workflow does not run either.
     ports.ENTER_LANE.name: ActivityRow(30 * _SECONDS, attempts=0),
     ports.LEAVE_LANE.name: ActivityRow(30 * _SECONDS, attempts=5),
@@ -83,6 +85,8 @@ ROWS: dict[str, ActivityRow] = {
     ports.AWAIT_RELEASE.name: ActivityRow(_FOR_EVER, attempts=0, heartbeat=_LOST_WORKER),
     ports.WATCH_RUN.name: ActivityRow(_FOR_EVER, attempts=0, heartbeat=_LOST_WORKER),
     ports.READ_RECORD.name: ActivityRow(30 * _SECONDS, attempts=3),
+    # Nobody waits for it; what is told too late is told by the next event.
+    ports.NOTIFY.name: ActivityRow(20 * _SECONDS, attempts=3, schedule_to_close=300 * _SECONDS),
     ports.SETTLE.name: ActivityRow(
         1800 * _SECONDS,
         attempts=0,

@@ -10,14 +10,11 @@ from datetime import datetime
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from workflows import approval_gate, ports, visibility
+    from workflows import approval_gate, ports
     from workflows.coordinating import OTHERS_FIRST
     from workflows.errors import OrchestratorError
-    from workflows.lifecycle import (
-        Ended,
-        StepFailed,
-        brings_new_evidence,
-    )
+    from workflows.fitting import fitted_findings
+    from workflows.lifecycle import Ended, StepFailed, brings_new_evidence
     from workflows.models.failure import Failure
     from workflows.models.finding import Finding
     from workflows.models.plan import ActionPlan
@@ -27,6 +24,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.models.status import RunStatus, StepName, StepStatus
     from workflows.risk import approvers, gate_with_risks
     from workflows.settling import SettlingRun
+    from workflows.telling import current_step
 
 
 @workflow.defn(name="MoonMind.OrchestratorRun")
@@ -132,7 +130,8 @@ class OrchestratorRun(SettlingRun):
         self._ledger.change(project=location.project)
         job = ports.PreflightInput(run=self._ref, request=self._request, project=location.project)
         self._measured = await self._perform(ports.PREFLIGHT, job)
-        self._ledger.change(service=self._measured.target.service)
+        masked = self._measured.instruction or self.record.instruction
+        self._ledger.change(service=self._measured.target.service, instruction=masked)
         self._ledger.warn(self._measured.warnings)
 
     async def _analyze(self, failure: Failure | None) -> None:
@@ -143,7 +142,7 @@ class OrchestratorRun(SettlingRun):
             intent=self._measured.intent,
             verification=self._measured.verification,
             failure=failure,
-            known=self._findings,
+            known=tuple(finding.without_prose() for finding in self._findings),
             min_package_age_days=self._measured.limits.min_package_age_days,
             may_ask_llm=self._measured.may_ask_llm,
         )
@@ -157,7 +156,7 @@ class OrchestratorRun(SettlingRun):
             names = tuple(a.name for a in found.artifacts)
             no_fix = OrchestratorError("no_safe_fix", detail=found.reason).failure(StepName.ANALYZE)
             raise Ended(RunStatus.FAILED, failure=failure or no_fix.model_copy(update={"artifacts": names}))
-        self._findings += found.findings
+        self._findings = fitted_findings((*self._findings, *found.findings))
         self._end(StepName.ANALYZE, found.reason or f"{len(found.findings)} finding(s)")
 
     async def _agree_on_a_plan(self) -> None:
@@ -209,7 +208,9 @@ class OrchestratorRun(SettlingRun):
         )
         made = await self._perform(ports.PLAN, job)
         self._risks = made.risks
-        self._ledger.change(plan=made.plan)
+        # the step does not send back what it was given
+        plan = made.plan.model_copy(update={"findings": made.plan.findings or self._findings})
+        self._ledger.change(plan=plan)
         self._keep(StepName.PLAN, made.artifacts, made.plan.warnings)
         self._end(StepName.PLAN, made.plan.summary)
 
@@ -332,7 +333,7 @@ class OrchestratorRun(SettlingRun):
         return stands_back
 
     def _cancelled(self) -> Ended:
-        step = visibility.current_step(self.record)
+        step = current_step(self.record)
         error = OrchestratorError("cancelled")
         return Ended(RunStatus.CANCELLED, failure=error.failure(step.name if step else StepName.PREFLIGHT))
 

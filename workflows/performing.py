@@ -20,6 +20,8 @@ with workflow.unsafe.imports_passed_through():
     from workflows.models.request import RunRequest
     from workflows.models.status import StepName, StepStatus
     from workflows.run_view import RunView
+    from workflows.telling import ONCE
+    from workflows.web_details import static_summary
 
 In = TypeVar("In", bound=Model)
 Out = TypeVar("Out", bound=Model)
@@ -45,7 +47,7 @@ async def execute(port: ports.Port[In, Out], job: In, *, queue: str | None = Non
         retry_policy=row.retry,
         # The next step, above all a rollback, must not race a build that is still ending.
         cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-        summary=summary,
+        summary=static_summary(summary),  # it is in the history: bounded, and no markup of others
     )
     return result
 
@@ -77,6 +79,7 @@ class PerformingRun(RunView):
             located: ports.Location = await workflow.execute_local_activity(
                 ports.LOCATE.name,
                 ports.LocateInput(run_id=self.record.run_id, project=self._request.project),
+                summary=static_summary(f"which host has {self._request.project or 'the project'}"),
                 result_type=ports.Location,
                 start_to_close_timeout=row.start_to_close,
                 schedule_to_close_timeout=row.schedule_to_close,
@@ -95,9 +98,10 @@ class PerformingRun(RunView):
                 the cancellation reached it, because a cancel must not be swallowed.
         """
         queue = self._task_queue if port.on_host else None
-        summary = f"{self.record.service or self.record.project} round {self._round}"
+        about = f"{port.name.replace('_', ' ')} {self.record.service or self.record.project or ''}".rstrip()
+        round_ = "" if port.step in ONCE else f", round {self._round}"
         try:
-            result = await execute(port, job, queue=queue, summary=summary)
+            result = await execute(port, job, queue=queue, summary=f"{about}{round_}")
         except ActivityError as error:
             if heed_cancel:
                 self._heed_cancel()

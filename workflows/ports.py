@@ -11,6 +11,7 @@ from typing import Generic, TypeVar
 from workflows.models.approval import Approval
 from workflows.models.artifact import RunArtifact
 from workflows.models.base import Model
+from workflows.models.delivery import DeliverInput, DeliverResult
 from workflows.models.failure import Failure
 from workflows.models.finding import Finding
 from workflows.models.guarding import (
@@ -32,6 +33,7 @@ from workflows.models.lane import (
     LeaveLaneInput,
     LeftLane,
 )
+from workflows.models.notification import Notification
 from workflows.models.plan import ActionPlan
 from workflows.models.policy import ApprovalGate, Limits
 from workflows.models.policy_rules import Permission, RiskRule
@@ -107,6 +109,8 @@ class PreflightResult(Model):
     permission: Permission = Permission()
     may_ask_llm: bool = True
     """Whether policy lets a language model be asked about this service, where one is configured."""
+    instruction: str = ""
+    """As it may stand in the record: without the project's secrets (I5)."""
     warnings: tuple[str, ...] = ()
 
 
@@ -196,6 +200,7 @@ class ArtifactsResult(Model):
     """Evidence stored."""
 
     artifacts: tuple[RunArtifact, ...] = ()
+    warnings: tuple[str, ...] = ()
 
 
 class PatchInput(Model):
@@ -298,6 +303,19 @@ class ReportInput(Model):
     events: tuple[RunEvent, ...] = ()
 
 
+class NotifyInput(Model):
+    """Word for people, to be left in the host's outbox."""
+
+    run: RunRef
+    notification: Notification
+
+
+class NotifyResult(Model):
+    """Whether it waits for delivery now."""
+
+    kept: bool = False
+
+
 LOCATE = Port("locate", StepName.PREFLIGHT, LocateInput, Location, on_host=False)
 PREFLIGHT = Port("preflight", StepName.PREFLIGHT, PreflightInput, PreflightResult)
 ANALYZE = Port("analyze", StepName.ANALYZE, AnalyzeInput, AnalyzeResult)
@@ -318,10 +336,13 @@ LOOK_AROUND = Port("look_around", StepName.PREFLIGHT, LookAroundInput, LookAroun
 AWAIT_RELEASE = Port("await_release", StepName.PREFLIGHT, AwaitReleaseInput, AwaitReleaseResult)
 WATCH_RUN = Port("watch_run", StepName.ROLLBACK, GuardedRun, WatchRunResult, on_host=False)
 READ_RECORD = Port("read_record", StepName.ROLLBACK, GuardedRun, ReadRecordResult, on_host=False)
+NOTIFY = Port("notify", StepName.APPROVE, NotifyInput, NotifyResult)
 SETTLE = Port("settle", StepName.ROLLBACK, SettleInput, SettleResult)
+DELIVER = Port("deliver", StepName.REPORT, DeliverInput, DeliverResult)
 
 PORTS: tuple[Port, ...] = (  # type: ignore[type-arg]
     LOCATE, PREFLIGHT, ANALYZE, PLAN, CHECK_TOKEN, REVALIDATE, RECORD_APPROVALS,
     PATCH, BUILD, RESTART, VERIFY, ROLLBACK, REPORT,
-    ENTER_LANE, LEAVE_LANE, LOOK_UP, LOOK_AROUND, AWAIT_RELEASE, WATCH_RUN, READ_RECORD, SETTLE,
+    ENTER_LANE, LEAVE_LANE, LOOK_UP, LOOK_AROUND, AWAIT_RELEASE, WATCH_RUN, READ_RECORD, SETTLE, DELIVER,
+    NOTIFY,
 )  # fmt: skip

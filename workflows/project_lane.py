@@ -15,6 +15,7 @@ with workflow.unsafe.imports_passed_through():
     from workflows.models.guarding import Closing, GuardedRun, guard_id
     from workflows.models.lane import LaneEntry, LaneStanding, LaneState, LaneView
     from workflows.performing import execute
+    from workflows.web_details import lane_details
 
 _NEAR = 3
 """So close to its turn a run hears of every step; further back only when its place has halved."""
@@ -49,6 +50,7 @@ class ProjectLane:
             self._insert(entry)
         standing = self._standing(entry.run_id)
         self._told[entry.run_id] = standing.position
+        self._show()
         return standing
 
     @workflow.signal(name="Leave", description="A run id: its turn or its wait is over")
@@ -124,3 +126,7 @@ class ProjectLane:
         self._entries = [entry for entry in self._entries if entry.run_id != run_id]
         self._told.pop(run_id, None)
         self._moved = True
+        self._show()
+
+    def _show(self) -> None:
+        workflow.set_current_details(lane_details(self.view()))

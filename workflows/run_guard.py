@@ -35,7 +35,13 @@ class RunGuard:
         except ActivityError as error:
             state = f"It could not be settled: {error.cause or error}"
             return GuardReport(closing=closing, complete=False, state=state)
-        return GuardReport(closing=closing, settled=done.settled, complete=done.complete, state=done.state)
+        return GuardReport(
+            closing=closing,
+            settled=done.settled,
+            complete=done.complete,
+            state=done.state,
+            manifest=done.manifest,
+        )
 
     async def _closing(self, guarded: GuardedRun) -> Closing:
         closing = Closing.OPEN

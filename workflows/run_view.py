@@ -3,14 +3,17 @@
 from temporalio import workflow
 
 with workflow.unsafe.imports_passed_through():
-    from workflows import visibility
+    from workflows import visibility, web_details
     from workflows.lifecycle import Ledger
     from workflows.models.artifact import RunArtifact
     from workflows.models.plan import ActionPlan
+    from workflows.models.policy import ApprovalGate
     from workflows.models.record import RunRecord
     from workflows.models.request import RunRequest
     from workflows.models.status import RunStatus, StepName, StepStatus
+    from workflows.secret_words import mask
     from workflows.start_input import TakesOneRequest
+    from workflows.telling import ONCE
 
 
 class RunView(TakesOneRequest):
@@ -25,10 +28,11 @@ class RunView(TakesOneRequest):
             RunRecord(
                 run_id=info.first_execution_run_id,
                 workflow_id=info.workflow_id,
-                instruction=request.instruction,
+                instruction=mask(request.instruction),
                 service=request.service,
                 project=request.project,
                 requested_by=request.requested_by,
+                retry_of=request.retry_of,
                 created_at=info.workflow_start_time,
             )
         )
@@ -38,6 +42,11 @@ class RunView(TakesOneRequest):
     def record(self) -> RunRecord:
         """The record as of now."""
         return self._ledger.record
+
+    @property
+    def _asked_gate(self) -> ApprovalGate | None:
+        """What an approval must satisfy, while one is waited for."""
+        return None
 
     @property
     def plan_now(self) -> ActionPlan:
@@ -83,21 +92,26 @@ class RunView(TakesOneRequest):
 
     def _end(self, step: StepName, message: str, status: StepStatus = StepStatus.SUCCEEDED) -> None:
         self._ledger.end(step, self._round_of(step), status, workflow.now(), message)
+        self._show()
 
     def _keep(
         self, step: StepName, artifacts: tuple[RunArtifact, ...], warnings: tuple[str, ...] = ()
     ) -> None:
         self._ledger.store(step, self._round_of(step), artifacts)
         self._ledger.warn(warnings)
+        self._show()
 
     def _round_of(self, step: StepName) -> int:
-        once = (StepName.PREFLIGHT, StepName.ROLLBACK, StepName.REPORT)
-        return 1 if step in once else self._round
+        return 1 if step in ONCE else self._round
+
+    def _show(self) -> None:
+        """Bring the Web UI's current details up to date; they are no events, so this may be often."""
+        workflow.set_current_details(web_details.details(self.record, self._asked_gate))
 
     def _publish(self) -> None:
         """Mirror the record where it can be read with no worker up; only changes go into the history."""
+        self._show()
         record = self.record
-        workflow.set_current_details(visibility.details(record))
         state, memo = visibility.mm_state(record), visibility.memo(record)
         old_state, old_memo = self._published or ("", {})
         changed = {key: value for key, value in memo.items() if old_memo.get(key) != value}

@@ -60,7 +60,7 @@ class SettlingRun(CoordinatingRun):
             try:
                 reported = await self._perform(ports.REPORT, job, heed_cancel=False)
                 self._ledger.store_found(reported.artifacts)
-                self._ledger.warn(evidence_warnings(self.record.artifacts))
+                self._ledger.warn((*evidence_warnings(self.record.artifacts), *reported.warnings))
             except StepFailed as failed:
                 self._ledger.warn((self._unreported(ended, failed.failure),))
                 if taken_over := self._taken_over(failed.failure):

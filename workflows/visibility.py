@@ -1,4 +1,4 @@
-"""What others see of a run: the memo, MoonMind's state, progress and ledger, the Web UI's details.
+"""What programs see of a run: the memo, MoonMind's state, search attributes, progress and ledger.
 
 Pure functions of the run record. Field names follow MoonMind's queries.
 """
@@ -11,6 +11,7 @@ from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
 from workflows.models.base import Model
 from workflows.models.record import RunRecord, StepRecord
 from workflows.models.status import RunStatus, StepName, StepStatus
+from workflows.telling import current_step
 
 _PLANNING: Final = frozenset({StepName.ANALYZE, StepName.PLAN})
 _FINAL_STATES: Final = {
@@ -66,11 +67,6 @@ class StepLedger(Model):
     runId: str  # noqa: N815
     runScope: str = "latest"  # noqa: N815
     steps: tuple[LedgerStep, ...] = ()
-
-
-def current_step(record: RunRecord) -> StepRecord | None:
-    """The step in progress, if any."""
-    return next((s for s in record.steps if s.status is StepStatus.IN_PROGRESS), None)
 
 
 def mm_state(record: RunRecord) -> str:
@@ -204,24 +200,3 @@ _MOONMIND_STEP: Final = {
     StepStatus.FAILED: "failed",
     StepStatus.SKIPPED: "skipped",
 }
-
-
-def details(record: RunRecord) -> str:
-    """Markdown for the Web UI's current details: what happens, what it waits for, what to type."""
-    lines = [f"**{record.status}** {record.summary}".strip(), ""]
-    if record.status is RunStatus.AWAITING_APPROVAL and record.plan:
-        lines += [
-            f"Approve: `mm-orchestrator approve {record.run_id}`  ",
-            f"Reject: `mm-orchestrator reject {record.run_id} --reason TEXT`  ",
-            f"Plan digest `{record.plan.digest}`, until {record.approval_deadline}",
-            "",
-        ]
-    lines += ["| round | step | status | message |", "|---|---|---|---|"]
-    for step in record.steps:
-        message = step.message.replace("|", "\\|").replace("\n", " ")[:200]
-        lines.append(f"| {step.round} | {step.name} | {step.status} | {message} |")
-    if record.plan and record.plan.diff and "```" not in record.plan.diff:
-        lines += ["", "```diff", record.plan.diff[:4000], "```"]
-    if record.failure and record.failure.remedy:
-        lines += ["", f"What to do: {record.failure.remedy}"]
-    return "\n".join(lines)

@@ -1,10 +1,16 @@
 """Follows the plain progress output of BuildKit: where the build stands, and why it failed."""
 
 import re
+import time
 from dataclasses import dataclass, field
 
+from workflows.telling import seconds, size
+
 _PREFIX = re.compile(r"^#(?P<vertex>\d+) (?:(?P<seconds>\d+\.\d+) )?(?P<text>.*)$")
+_PRINTED = re.compile(rb"#\d+ \d+\.\d+ ")
 _CLIPPED = "[output clipped, log limit"
+_CUT_OFF = "failed to receive status: "
+"""BuildKit's command gives the rest of a log three seconds after the build itself is over."""
 _FAILED = re.compile(r"^(?:failed to solve: |target \S+: failed to solve: )")
 _TELLING = re.compile(
     r"\b(?:error|fatal|failed|cannot|could not|unable to|not found|no such)\b|^E: ", re.IGNORECASE
@@ -12,17 +18,28 @@ _TELLING = re.compile(
 _NOISE = re.compile(
     r"^(?:-+|\[notice\].*|.*(?:already satisfied|note: This error|likely not a problem).*|\s*)$"
 )
+_WORTH_READING = (
+    b"error", b"fatal", b"failed", b"cannot", b"could not", b"unable to", b"not found", b"no such", b"e: ",
+    b"output clipped",
+)  # fmt: skip
+"""What every line has that ``_TELLING`` or ``_CLIPPED`` finds; all others only say where the build stands."""
 _MAX_QUOTED = 400
+_MAX_LINE_BYTES = 64 * 1024
 
 
 @dataclass
 class BuildOutput:
     """Feed it masked output; it remembers little, however long the log is."""
 
+    began: float = field(default_factory=time.monotonic)
+    size_bytes: int = 0
+    """Of the log so far."""
     step: str = "starting"
     """The build step that printed last, for instance ``[2/4] RUN pip install -r requirements.txt``."""
     clipped: bool = False
-    """BuildKit cut the output of a step (COMPOSE fact 8)."""
+    """BuildKit cut the output of a step (COMPOSE fact 8), or did not hand over all of it in time."""
+    cut_off: bool = False
+    """The command ended before it had all of the log: how the build itself ended it does not know."""
     _names: dict[str, str] = field(default_factory=dict)
     _telling: dict[str, str] = field(default_factory=dict)
     _failed: str = ""
@@ -32,13 +49,30 @@ class BuildOutput:
 
     def feed(self, data: bytes) -> None:
         """Take the next piece of output."""
-        *lines, self._partial = (self._partial + data).split(b"\n")
+        self.size_bytes += len(data)
+        whole = self._partial + data
+        *lines, self._partial = whole.split(b"\n")
+        self._partial = self._partial[:_MAX_LINE_BYTES]
+        printed: list[bytes] = []
+        worth = _tells(whole)
         for line in lines:
+            if _PRINTED.match(line) and not (worth and _tells(line)):
+                printed.append(line)
+                continue
+            self._catch_up(printed)
+            printed = []
             self._line(line.decode("utf-8", errors="replace").rstrip("\r"))
+        self._catch_up(printed)
 
     def finish(self) -> None:
         """Take the last line, also where no line end follows."""
         self.feed(b"\n")
+
+    @property
+    def standing(self) -> str:
+        """Where the build stands, for the heartbeat."""
+        spent = time.monotonic() - self.began
+        return f"build: {self.step}, after {seconds(spent)}, {size(self.size_bytes)} of log"
 
     @property
     def error(self) -> str:
@@ -46,8 +80,18 @@ class BuildOutput:
         told = self._telling.get(self._failed_vertex)
         return (told or self._failed or self._last or "no output")[:_MAX_QUOTED]
 
+    def _catch_up(self, printed: list[bytes]) -> None:
+        """Of lines that tell nothing the last one counts that is more than noise."""
+        for line in reversed(printed):
+            match = _PREFIX.match(line.decode("utf-8", errors="replace").rstrip("\r"))
+            if match is not None and not _NOISE.match(match["text"]):
+                self._last = match["text"].strip()
+                self.step = self._names.get(match["vertex"], self.step)
+                return
+
     def _line(self, line: str) -> None:
-        self.clipped = self.clipped or _CLIPPED in line
+        self.cut_off = self.cut_off or line.startswith(_CUT_OFF)
+        self.clipped = self.clipped or self.cut_off or _CLIPPED in line
         if _FAILED.match(line):
             self._failed = self._failed or line
             return
@@ -69,3 +113,8 @@ class BuildOutput:
             self._names[vertex] = self.step = text.strip()
         elif text.startswith("ERROR: "):
             self._failed, self._failed_vertex = text.removeprefix("ERROR: "), vertex
+
+
+def _tells(text: bytes) -> bool:
+    lower = text.lower()
+    return any(word in lower for word in _WORTH_READING)

@@ -11,9 +11,11 @@ from packaging.version import Version
 from activities.adapters import process
 from activities.adapters.compose_cli import PLAIN_UP, VERSION_ARGV, ComposeCli, UpFlags
 from activities.adapters.compose_model import ComposeModel, parse_model
-from activities.adapters.compose_secrets import secrets_in_config
+from activities.adapters.compose_secrets import dotenv_variables, secrets_in_config
 from activities.adapters.process import ChildRegistry, Completed
 from activities.adapters.redaction import Redactor
+from activities.adapters.secret_sources import read_start
+from activities.adapters.spans import command_span
 from workflows.errors import OrchestratorError
 from workflows.models.target import ComposeProject
 
@@ -69,7 +71,8 @@ class ComposeRunner:
         """
         done = await self._read(ComposeCli(project).config(), project)
         unset = tuple(sorted(set(_UNSET.findall(done.stderr))))
-        secrets = secrets_in_config(done.stdout, self._environment_of(project))
+        seen = {**_dotenv(project), **self._environment_of(project)}
+        secrets = await asyncio.to_thread(secrets_in_config, done.stdout, seen)
         return parse_model(done.stdout, unset, secrets)
 
     async def config_hash(self, project: ComposeProject, service: str) -> str:
@@ -160,13 +163,14 @@ class ComposeRunner:
             OrchestratorError: ``docker_unavailable``, ``compose_missing``.
         """
         try:
-            done = await process.run(
-                argv,
-                cwd=_directory(project),
-                env=self._environment_of(project),
-                timeout_seconds=READ_SECONDS,
-                stdin=stdin,
-            )
+            with command_span(argv):
+                done = await process.run(
+                    argv,
+                    cwd=_directory(project),
+                    env=self._environment_of(project),
+                    timeout_seconds=READ_SECONDS,
+                    stdin=stdin,
+                )
         except FileNotFoundError as error:
             detail = "there is no docker command on the PATH"
             raise OrchestratorError("compose_missing", detail=detail) from error
@@ -181,13 +185,20 @@ class ComposeRunner:
         self, argv: list[str], project: ComposeProject, sink: Sink, children: ChildRegistry
     ) -> int:
         env = self._environment_of(project)
-        return await process.stream(argv, cwd=_directory(project), env=env, sink=sink, children=children)
+        with command_span(argv):
+            return await process.stream(argv, cwd=_directory(project), env=env, sink=sink, children=children)
 
     def _environment_of(self, project: ComposeProject | None) -> dict[str, str]:
         """PWD is the project's directory, as in the shell of whoever deployed it."""
         named = project.environment if project else ()
         passed = {name: self.environment[name] for name in (*_PASSED_ON, *named) if name in self.environment}
         return {**passed, **_FIXED, "PWD": _directory(project)}
+
+
+def _dotenv(project: ComposeProject) -> dict[str, str]:
+    """The files from which Compose takes variables that the environment does not have."""
+    files = project.env_files or (str(Path(project.working_dir) / ".env"),)
+    return {k: v for file in files for k, v in dotenv_variables(read_start(Path(file))).items()}
 
 
 def _last_word(done: Completed) -> str:

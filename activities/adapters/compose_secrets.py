@@ -4,29 +4,53 @@ import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from activities.adapters.redaction import secrets_in
-
-_MAX_SECRET_FILE_BYTES = 64 * 1024
+from activities.adapters.secret_sources import read_start, secrets_in, secrets_in_text
 
 
 def secrets_in_config(text: str, environment: Mapping[str, str]) -> frozenset[str]:
-    """Values of secret-like variables and build arguments, and of everything declared under ``secrets:``.
+    """Values of secret-like variables, arguments, labels and options, and everything under ``secrets:``.
 
     Args:
-        text: the JSON of ``docker compose config``.
+        text: the JSON of ``docker compose config``; it has the contents of env files in it.
         environment: what Compose sees; a secret may name a variable of it.
     """
     try:
         config = json.loads(text)
     except ValueError:
         return frozenset()
-    found: set[str] = set()
-    for service in _objects(config, "services"):
-        for variables in (service.get("environment"), _mapping(service.get("build")).get("args")):
-            found |= secrets_in(_strings(variables))
+    found = set(_anywhere(config))
     for secret in _objects(config, "secrets"):
         found |= set(_declared(secret, environment))
+    for file in _objects(config, "configs"):
+        for content in _declared(file, environment):
+            found |= secrets_in_text(content)
     return frozenset(found)
+
+
+def dotenv_variables(text: str) -> dict[str, str]:
+    """The variables of an env file; for masking: quotes around a value go, nothing is expanded."""
+    found: dict[str, str] = {}
+    for line in text.splitlines():
+        name, equals, value = line.strip().removeprefix("export ").partition("=")
+        if equals and not name.startswith("#"):
+            value = value.strip()
+            quoted = len(value) > 1 and value[0] == value[-1] and value[0] in "\"'"
+            found[name.strip()] = value[1:-1] if quoted else value.partition(" #")[0].rstrip()
+    return found
+
+
+def _anywhere(value: object) -> Iterator[str]:
+    """In mappings by name, in texts and commands by their look."""
+    if isinstance(value, dict):
+        yield from secrets_in({k: str(v) for k, v in value.items() if isinstance(v, str | int)})
+        for inner in value.values():
+            yield from _anywhere(inner)
+    elif isinstance(value, list):
+        yield from secrets_in_text(" ".join(item for item in value if isinstance(item, str)))
+        for inner in value:
+            yield from _anywhere(inner)
+    elif isinstance(value, str):
+        yield from secrets_in_text(value)
 
 
 def _declared(secret: Mapping[str, object], environment: Mapping[str, str]) -> Iterator[str]:
@@ -34,12 +58,8 @@ def _declared(secret: Mapping[str, object], environment: Mapping[str, str]) -> I
         yield content.strip()
     if isinstance(name := secret.get("environment"), str) and environment.get(name):
         yield environment[name]
-    if isinstance(file := secret.get("file"), str):
-        try:
-            with Path(file).open("rb") as opened:
-                yield opened.read(_MAX_SECRET_FILE_BYTES).decode("utf-8", errors="ignore").strip()
-        except OSError:
-            return
+    if isinstance(file := secret.get("file"), str) and (told := read_start(Path(file)).strip()):
+        yield told
 
 
 def _objects(config: object, key: str) -> list[Mapping[str, object]]:
@@ -48,7 +68,3 @@ def _objects(config: object, key: str) -> list[Mapping[str, object]]:
 
 def _mapping(value: object) -> Mapping[str, object]:
     return value if isinstance(value, dict) else {}
-
-
-def _strings(variables: object) -> dict[str, str]:
-    return {name: str(value) for name, value in _mapping(variables).items() if value is not None}

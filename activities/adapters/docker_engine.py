@@ -20,7 +20,7 @@ from activities.adapters.docker_client import CALL_SECONDS, CONTACT_SECONDS, Doc
 from activities.adapters.docker_events import DockerEvents
 from activities.adapters.docker_facts import DaemonInfo, Inspect, Mount, ProjectLabels
 from activities.adapters.docker_images import DockerImages
-from activities.adapters.redaction import secrets_in
+from activities.adapters.secret_sources import secrets_in
 from workflows.errors import OrchestratorError
 from workflows.models.snapshot import ContainerState, ServiceSnapshot
 from workflows.models.target import Target

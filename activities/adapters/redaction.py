@@ -1,78 +1,111 @@
 """No secret leaves (I5): masking of everything the orchestrator writes.
 
-Two nets. Known values, read from the containers' and the project's own configuration, are masked
-wherever they stand, also URL-encoded, JSON-escaped or in base64. Patterns (``secret_patterns``) catch
-what nobody told us. All matching stays inside a line, so a stream cut anywhere is masked like the whole.
+Two nets. Known values, read from the configuration of containers and project and from the worker's own
+environment, are masked wherever they stand, in every form of ``secret_forms``. Patterns (``secret_patterns``)
+catch what nobody told us. All matching is on bytes and stays inside a line, so a stream cut anywhere is
+masked like the whole. Colours and other control codes hide nothing: a line that has a secret without them
+loses them.
 """
 
-import base64
-import codecs
-import json
 import re
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from urllib.parse import quote, quote_plus, unquote
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 
-from activities.adapters.secret_patterns import (
-    KEY_BEGIN,
-    KEY_END,
-    MASK,
-    is_secret_name,
-    mask_patterns,
-    pattern_spans,
-    url_userinfo,
+from ahocorasick_rs import BytesAhoCorasick
+
+from activities.adapters.secret_forms import forms_of
+from activities.adapters.secret_patterns import KEY_BEGIN, KEY_END, MASK, mask_patterns, pattern_spans
+
+_MASK = MASK.encode()
+_MAX_HELD_BYTES = 64 * 1024
+_MIN_TAIL_BYTES = 8 * 1024
+_UNFINISHED_CODE_BYTES = 64
+_BLANK = re.compile(rb"\s")
+_LINES = re.compile(rb"[^\r\n]*[\r\n]*")
+_ALNUM = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
+_CONTROLS = bytes(byte for byte in range(0x20) if byte not in b"\t\n\r") + b"\x7f"
+_INVISIBLE = re.compile(
+    rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b\r\n]*(?:\x07|\x1b\\)?|\x1b[@-Z\\-_]"
+    rb"|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
 )
-
-_TRIVIAL = frozenset({"true", "false", "none", "null", "masked"})
-_MIN_LENGTH = 4
-_WHOLE_WORD_LENGTH = 8
-"""Shorter values, and plain words, are masked only where they stand alone: ``test`` not in ``pytest``."""
-_MAX_HELD_CHARACTERS = 64 * 1024
-_MIN_TAIL_CHARACTERS = 8 * 1024
-_LINE_END = re.compile(r"[\r\n]")
-
-
-def secrets_in(variables: Mapping[str, str]) -> frozenset[str]:
-    """Values worth masking: those of secret-like names, and credentials inside any URL."""
-    found: set[str] = set()
-    for name, value in variables.items():
-        if is_secret_name(name):
-            found.add(value)
-        for userinfo in url_userinfo(value):
-            user, colon, password = userinfo.partition(":")
-            secret = password if colon else user
-            found |= {secret, unquote(secret)}
-    return frozenset(value for value in found if _worth_masking(value))
+"""Colours and other commands to a terminal, and control characters: they are not seen, but split a value."""
 
 
 class Redactor:
-    """Masks known values and secret-looking text with ``[masked]``; masking twice changes nothing."""
+    """Masks known values and secret-looking text with ``[masked]``; linear in the text."""
 
     def __init__(self, values: Iterable[str] = ()) -> None:
-        forms = {form for value in values for form in _forms(value) if _worth_masking(form)}
+        self.values = frozenset(values)
+        forms: dict[bytes, bool] = {}
+        for value in sorted(self.values):
+            for form, alone in forms_of(value).items():
+                raw, _ = _encoded(form)
+                forms[raw] = forms.get(raw, True) and alone
+        self._alone = tuple(forms.values())
         self._longest = max(map(len, forms), default=0)
-        ordered = sorted(forms, key=lambda form: (-len(form), form))
-        self._known = re.compile("|".join(map(_expression, ordered))) if ordered else None
+        self._known = BytesAhoCorasick(list(forms)) if forms else None
 
     def text(self, text: str) -> str:
         """The text with every secret masked; line ends are kept."""
-        if self._known is not None:
-            text = self._known.sub(MASK, text)
-        return mask_patterns(text)
+        if not text:
+            return text
+        raw, errors = _encoded(text)
+        masked = self.data(raw)
+        return text if masked is raw else masked.decode("utf-8", errors)
+
+    def data(self, data: bytes) -> bytes:
+        """The same for bytes, in any encoding that keeps ASCII; the very object where all is well."""
+        masked = data
+        if len(data.translate(None, _CONTROLS)) != len(data):
+            masked = self._seen_through(data)
+        return self._masked(masked)
 
     def stream(self) -> "StreamRedactor":
         """A redactor for output that arrives in pieces."""
-        return StreamRedactor(self, max(_MIN_TAIL_CHARACTERS, 2 * self._longest))
+        return StreamRedactor(self, max(_MIN_TAIL_BYTES, 2 * self._longest))
 
-    def safe_cut(self, text: str, cut: int) -> int:
-        """The last place up to ``cut`` where the text may be split without splitting a secret."""
-        spans = list(pattern_spans(text))
-        if self._known is not None:
-            spans += [match.span() for match in self._known.finditer(text)]
+    def safe_cut(self, data: bytes, cut: int) -> int:
+        """The last place up to ``cut`` where the data may be split without splitting a secret."""
+        spans = [*pattern_spans(data.decode("latin-1")), *self._spans(data)]
         for start, end in sorted(spans, reverse=True):
             if start < cut < end:
                 cut = start
         return cut
+
+    def _masked(self, data: bytes) -> bytes:
+        out, position = [], 0
+        for start, end in self._spans(data):
+            out += [data[position:start], _MASK]
+            position = end
+        return mask_patterns(b"".join([*out, data[position:]]) if out else data)
+
+    def _spans(self, data: bytes) -> Iterator[tuple[int, int]]:
+        """Where known values stand; those that overlap count as one."""
+        found = [] if self._known is None else self._known.find_matches_as_indexes(data, overlapping=True)
+        spans = sorted((s, e) for form, s, e in found if not self._alone[form] or _stands_alone(data, s, e))
+        begun: tuple[int, int] | None = None
+        for start, end in spans:
+            if begun is not None and start < begun[1]:
+                begun = (begun[0], max(begun[1], end))
+                continue
+            if begun is not None:
+                yield begun
+            begun = (start, end)
+        if begun is not None:
+            yield begun
+
+    def _seen_through(self, data: bytes) -> bytes:
+        """Without the control codes of those lines that have a secret; a key has several lines."""
+        seen = _INVISIBLE.sub(b"", data)
+        if self._masked(seen) == seen:
+            return data
+        if KEY_BEGIN.search(seen):
+            return seen
+        return b"".join(map(self._line_seen_through, _LINES.findall(data)))
+
+    def _line_seen_through(self, line: bytes) -> bytes:
+        seen = _INVISIBLE.sub(b"", line)
+        return line if seen == line or self._masked(seen) == seen else seen
 
 
 @dataclass
@@ -80,69 +113,66 @@ class StreamRedactor:
     """Holds back the unfinished line, or of a very long one the end; so no secret slips through a cut."""
 
     redactor: Redactor
-    tail_characters: int
-    _held: str = ""
+    tail_bytes: int
+    _held: bytes = b""
     _in_key: bool = False
     _in_endless: bool = False
     """Inside a secret longer than all that may be held back: dropped up to the next blank."""
-    _decoder: codecs.IncrementalDecoder = field(
-        default_factory=lambda: codecs.getincrementaldecoder("utf-8")("surrogateescape")
-    )
 
     def feed(self, data: bytes) -> bytes:
         """Take a piece; return what may be written by now."""
-        self._held += self._rest(self._decoder.decode(data))
-        cut = max(self._held.rfind("\n"), self._held.rfind("\r")) + 1
-        if cut == 0 and len(self._held) > _MAX_HELD_CHARACTERS + self.tail_characters:
-            cut = self.redactor.safe_cut(self._held, len(self._held) - self.tail_characters)
-            self._in_endless = cut == 0
-            cut = cut or len(self._held)
+        self._held += self._rest(data)
+        cut = max(self._held.rfind(b"\n"), self._held.rfind(b"\r")) + 1
+        if cut == 0 and len(self._held) > _MAX_HELD_BYTES + self.tail_bytes:
+            self._held = _shown(self._held)
+            cut = self.redactor.safe_cut(self._held, max(0, len(self._held) - self.tail_bytes))
+            self._in_endless = cut == 0 and len(self._held) > _MAX_HELD_BYTES
+            cut = len(self._held) if self._in_endless else cut
         ready, self._held = self._held[:cut], self._held[cut:]
         return self._masked(ready)
 
     def finish(self) -> bytes:
         """What was still held back."""
-        ready, self._held = self._held + self._decoder.decode(b"", final=True), ""
+        ready, self._held = self._held, b""
         return self._masked(ready)
 
-    def _rest(self, text: str) -> str:
+    def _rest(self, data: bytes) -> bytes:
         """What follows an endless secret."""
         if not self._in_endless:
-            return text
-        blank = re.search(r"\s", text)
+            return data
+        blank = _BLANK.search(data)
         self._in_endless = blank is None
-        return text[blank.start() :] if blank else ""
+        return data[blank.start() :] if blank else b""
 
-    def _masked(self, text: str) -> bytes:
+    def _masked(self, data: bytes) -> bytes:
         """Masks also a private key whose lines arrive one by one."""
-        if not text:
+        if not data:
             return b""
         if self._in_key:
-            end = KEY_END.search(text)
+            end = KEY_END.search(data)
             if end is None:
                 return b""
-            self._in_key, text = False, text[end.end() :]
-        begun = [match.end() for match in KEY_BEGIN.finditer(text)]
-        self._in_key = bool(begun) and KEY_END.search(text, begun[-1]) is None
-        tail = "\n" if self._in_key else ""
-        return (self.redactor.text(text) + tail).encode("utf-8", "surrogateescape")
+            self._in_key, data = False, data[end.end() :]
+        begun = [match.end() for match in KEY_BEGIN.finditer(data)]
+        self._in_key = bool(begun) and KEY_END.search(data, begun[-1]) is None
+        return self.redactor.data(data) + (b"\n" if self._in_key else b"")
 
 
-def _forms(value: str) -> Iterable[str]:
-    """A value as it may be written: as it is, each of its lines, and in the usual encodings."""
-    for line in _LINE_END.split(value):
-        part = line.strip()
-        if not _worth_masking(part):
-            continue
-        yield from (part, quote(part, safe=""), quote(part), quote_plus(part), json.dumps(part)[1:-1])
-        yield base64.b64encode(part.encode("utf-8", "surrogateescape")).decode()
+def _shown(line: bytes) -> bytes:
+    """A very long line without control codes, but for one that may not be whole yet."""
+    last = line.rfind(b"\x1b", max(0, len(line) - _UNFINISHED_CODE_BYTES))
+    end = len(line) if last < 0 else last
+    return _INVISIBLE.sub(b"", line[:end]) + line[end:]
 
 
-def _worth_masking(value: str) -> bool:
-    return len(value.strip()) >= _MIN_LENGTH and value.strip().lower() not in _TRIVIAL
+def _stands_alone(data: bytes, start: int, end: int) -> bool:
+    before, after = data[start - 1 : start] if start else b"", data[end : end + 1]
+    return not (before and before[0] in _ALNUM) and not (after and after[0] in _ALNUM)
 
 
-def _expression(form: str) -> str:
-    if len(form) < _WHOLE_WORD_LENGTH or form.isalpha():
-        return rf"(?<![A-Za-z0-9]){re.escape(form)}(?![A-Za-z0-9])"
-    return re.escape(form)
+def _encoded(text: str) -> tuple[bytes, str]:
+    """The bytes, and how to read them again: bytes that were no text come back as what they were."""
+    try:
+        return text.encode("utf-8", "surrogateescape"), "surrogateescape"
+    except UnicodeEncodeError:
+        return text.encode("utf-8", "surrogatepass"), "surrogatepass"

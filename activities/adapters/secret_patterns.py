@@ -1,12 +1,16 @@
 """What secrets look like when nobody told us: pure, line by line.
 
 Better one word too many than one too few, but a diagnosis must stay readable: ``tokenizers==0.15`` is a
-package, ``PASSWORD_FILE`` a path and ``KeyError: 'SECRET_KEY'`` a name.
+package, ``PASSWORD_FILE`` a path and ``KeyError: 'SECRET_KEY'`` a name. Text is looked at as latin-1, so that
+each byte is one character; only lines that hold one of a few telling words are looked at closely.
 """
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from itertools import pairwise
+
+from ahocorasick_rs import BytesAhoCorasick
 
 MASK = "[masked]"
 
@@ -35,13 +39,13 @@ _HARMLESS_ENDINGS = frozenset(
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+")
 _VERSION = re.compile(r"[\"']?[\^~<>=v]*\d+(?:\.[\dx*]+)+\S*")
 
-_URL = re.compile(r"(?P<keep>\b[A-Za-z][A-Za-z0-9+.-]{1,30}://)(?P<secret>[^\s/?#'\"<>]+)@(?=[^\s/@])")
+_URL = re.compile(r"(?a)(?P<keep>\b[A-Za-z][A-Za-z0-9+.-]{1,30}://)(?P<secret>[^\s/?#'\"<>]+)@(?=[^\s/@])")
 _HEADER = re.compile(
-    r"(?i)(?P<keep>\b(?:(?:proxy-)?authorization|x-[a-z-]{0,40}(?:token|key|auth)|(?:set-)?cookie)"
+    r"(?ai)(?P<keep>\b(?:(?:proxy-)?authorization|x-[a-z-]{0,40}(?:token|key|auth)|(?:set-)?cookie)"
     r"[\"']?[ \t]*[:=][ \t]*[\"']?)(?P<secret>(?:(?:bearer|basic|digest|token)[ \t]+)?[^\s\"',;]+)"
 )
 _BEARER = re.compile(
-    r"(?i)(?P<keep>\b(?:bearer|basic)[ \t]+)"
+    r"(?ai)(?P<keep>\b(?:bearer|basic)[ \t]+)"
     r"(?P<secret>(?=[A-Za-z0-9._~+/-]*[0-9=_.])[A-Za-z0-9._~+/-]{12,}=*)"
 )
 _SHAPE = re.compile(
@@ -53,25 +57,46 @@ _SHAPE = re.compile(
     | \bAIza[A-Za-z0-9_-]{30,} | \bya29\.[A-Za-z0-9_-]{20,}
     | \bnpm_[A-Za-z0-9]{30,} | \bpypi-[A-Za-z0-9_-]{30,} | \bdckr_pat_[A-Za-z0-9_-]{20,}
     | \bhf_[A-Za-z0-9]{30,} | \bSG\.[A-Za-z0-9_-]{16,}\.[A-Za-z0-9_-]{16,})""",
-    re.VERBOSE,
+    re.VERBOSE | re.ASCII,
 )
-_VALUE = re.compile(r"""(?P<secret>"(?:[^"\\\r\n]|\\.)*"|'(?:[^'\\\r\n]|\\.)*'|[^\s"',;&)}]+)""")
-_NAME = r"(?P<name>[A-Za-z_.-][A-Za-z0-9_.-]{0,127})"
+_VALUE = re.compile(r"""(?a)(?P<secret>"(?:[^"\\\r\n]|\\.)*"|'(?:[^'\\\r\n]|\\.)*'|[^\s"',;&)}]+)""")
+_NAME = r"(?P<name>[A-Za-z_.-][A-Za-z0-9_.-]{0,127}+)"
 _ASSIGNMENT = re.compile(
-    rf"(?<![A-Za-z0-9_.-]){_NAME}(?P<quoted>[\"'])?[ \t]*(?P<sep>=(?![=>~])|:(?![:/]))[ \t]*"
+    rf"(?a)(?<![A-Za-z0-9_.-]){_NAME}(?P<quoted>[\"'])?+[ \t]*+(?P<sep>=(?![=>~])|:(?![:/]))[ \t]*+"
 )
-_OPTION = re.compile(r"(?<!\S)(?=-)" + _NAME + r"(?P<quoted>(?!))?(?P<sep>[ \t]+)(?=[^-\s])")
+_OPTION = re.compile(r"(?a)(?<!\S)(?=-)" + _NAME + r"(?P<quoted>(?!))?(?P<sep>[ \t]+)(?=[^-\s])")
 
-KEY_BEGIN = re.compile(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----")
-KEY_END = re.compile(r"-----END [A-Z0-9 ]*PRIVATE KEY-----")
-_KEY_BLOCK = re.compile(rf"{KEY_BEGIN.pattern}.*?(?:{KEY_END.pattern}|\Z)", re.DOTALL)
+KEY_BEGIN = re.compile(rb"-----BEGIN [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----")
+KEY_END = re.compile(rb"-----END [A-Z0-9 ]*PRIVATE KEY(?: BLOCK)?-----")
+_KEY_BLOCK = re.compile(rb"%b.*?(?:%b|\Z)" % (KEY_BEGIN.pattern, KEY_END.pattern), re.DOTALL)
 
-_ALWAYS = (_URL, _HEADER, _BEARER, _SHAPE)
+_ALWAYS = {"url": _URL, "header": _HEADER, "bearer": _BEARER, "shape": _SHAPE}
 _BY_NAME = (_ASSIGNMENT, _OPTION)
 """Name and separator only; the value is looked at where the name is that of a secret, so that a long
 line without secrets is read once (every repetition above is bounded for the same reason)."""
 
+_TELLING = {
+    **dict.fromkeys(
+        ("auth", "connection", "credential", "dsn", "jwt", "key", "pass", "pat", "pw", "secret", "token",
+         "webhook"),
+        frozenset({"name"}),
+    ),
+    **dict.fromkeys(("authorization", "x-"), frozenset({"header"})),
+    "cookie": frozenset({"header", "name"}),
+    **dict.fromkeys(("bearer", "basic"), frozenset({"bearer"})),
+    **dict.fromkeys(
+        ("eyj", "akia", "asia", "aroa", "aida", "ghp_", "gho_", "ghu_", "ghs_", "ghr_", "_pat_", "glpat-",
+         "xox", "xapp-", "sk-", "k_live_", "k_test_", "aiza", "ya29.", "npm_", "pypi-", "hf_", "sg."),
+        frozenset({"shape"}),
+    ),
+    "://": frozenset({"url"}),
+}  # fmt: skip
+"""Without one of these words (in lower case) a line has nothing that the patterns named here could match."""
+_TELLS = tuple(_TELLING.values())
+_WORDS = BytesAhoCorasick([word.encode() for word in _TELLING])
 
+
+@lru_cache(maxsize=4096)  # the same names come again and again
 def is_secret_name(name: str) -> bool:
     """Whether a variable or option of this name holds a secret: ``DB_PASSWORD``, ``apiKey``, ``X-Token``."""
     words = [word.lower() for word in _WORD.findall(name)]
@@ -92,19 +117,62 @@ def url_userinfo(text: str) -> Iterator[str]:
         yield match["secret"]
 
 
-def mask_patterns(text: str) -> str:
-    """Mask everything that looks like a secret."""
-    text = _KEY_BLOCK.sub(MASK, text)
-    for pattern in _ALWAYS:
-        text = pattern.sub(_replace, text)
+def named_secrets(text: str) -> Iterator[str]:
+    """The values that a text assigns to secret-like names, quotes included."""
     for pattern in _BY_NAME:
-        text = _mask_named(pattern, text)
+        for _, value in _named(pattern, text):
+            yield value["secret"]
+
+
+def mask_patterns(data: bytes) -> bytes:
+    """Mask everything that looks like a secret."""
+    if b"PRIVATE KEY" in data:
+        data = _KEY_BLOCK.sub(MASK.encode(), data)
+    out, position = [], 0
+    for start, end, tells in _telling_lines(data):
+        before = data[start:end].decode("latin-1")
+        after = _mask_text(before, tells)
+        if after != before:
+            out += [data[position:start], after.encode("latin-1")]
+            position = end
+    return b"".join([*out, data[position:]]) if out else data
+
+
+def _telling_lines(data: bytes) -> Iterator[tuple[int, int, set[str]]]:
+    """Runs of lines that hold a telling word each, and which patterns to try there."""
+    begun, end, tells = -1, -1, set[str]()
+    for word, start, _ in _WORDS.find_matches_as_indexes(data.lower(), overlapping=True):
+        if start >= end:
+            line = data.rfind(b"\n", max(end, 0), start) + 1 or max(end, 0)
+            if begun >= 0 and line > end + 1:
+                yield begun, end, tells
+                begun, tells = -1, set()
+            begun = line if begun < 0 else begun
+            end = data.find(b"\n", start)
+            end = len(data) if end < 0 else end
+        tells |= _TELLS[word]
+    if begun >= 0:
+        yield begun, end, tells
+
+
+def _mask_text(text: str, tells: set[str]) -> str:
+    for name, pattern in _ALWAYS.items():
+        if name in tells and (name != "url" or "@" in text):
+            text = pattern.sub(_replace, text)
+    if "name" in tells:
+        text = _mask_named(_ASSIGNMENT, text)
+        if _may_have_option(text):
+            text = _mask_named(_OPTION, text)
     return text
 
 
+def _may_have_option(text: str) -> bool:
+    return text.startswith("-") or any(before + "-" in text for before in " \t\n\r\v\f")
+
+
 def pattern_spans(text: str) -> Iterator[tuple[int, int]]:
-    """Where the secrets that a pattern masks stand."""
-    for pattern in _ALWAYS:
+    """Where the secrets that a pattern masks stand, in a text of which each character is a byte."""
+    for pattern in _ALWAYS.values():
         for match in pattern.finditer(text):
             yield match.span()
     for pattern in _BY_NAME:

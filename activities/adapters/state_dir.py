@@ -19,7 +19,7 @@ STATE_DIR_VARIABLE = "MM_ORCHESTRATOR_STATE_DIR"
 SYSTEM_STATE_DIR = Path("/var/lib/mm-orchestrator")
 _SUBDIRECTORIES = (
     "journals", "locks", "children", "spool", "artifacts", "plans", "keys", "temporal", "holds",
-    "used-tokens", "llm-calls",
+    "used-tokens", "llm-calls", "counted", "outbox",
 )  # fmt: skip
 _SAFE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,127}")
 
@@ -140,6 +140,16 @@ class StateDir:
     def llm_calls(self) -> Path:
         """One empty file per question that a language model was asked."""
         return self.root / "llm-calls"
+
+    @property
+    def counted(self) -> Path:
+        """One folder per run: what was counted of it already."""
+        return self.root / "counted"
+
+    @property
+    def outbox(self) -> Path:
+        """Notifications on their way, one file each."""
+        return self.root / "outbox"
 
     @property
     def temporal(self) -> Path:

@@ -1,82 +1,93 @@
-"""Counters and timers over StatsD (SPEC FR-012): sent and forgotten, never a reason to fail.
+"""StatsD (SPEC FR-012): sent and forgotten by a thread of its own, never a reason to wait or to fail.
 
-runs.queued                     a run was accepted
-runs.status.<status>            a run ended so
-runs.duration.<status>          milliseconds from start to end
-steps.<step>.started            a step began
-steps.<step>.<outcome>          a step ended: succeeded, failed or skipped
-steps.<step>.duration           milliseconds
+Whoever tells a number only puts it into a bounded queue. Looking up the host's name can take as long as it
+likes, or fail: then the newest numbers are dropped, and nobody notices but the graph.
 """
 
-import asyncio
-from dataclasses import dataclass
-from datetime import datetime
+import queue
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
 
 from statsd import StatsClient
 
-from workflows.models.record import RunRecord, StepRecord
-from workflows.models.status import StepStatus
+from activities.adapters.series import Series
 
-DEFAULT_PREFIX = "moonmind.orchestrator"
-_MILLISECONDS = 1000.0
+DEFAULT_PREFIX: Final = "moonmind.orchestrator"
+QUEUED: Final = 1000
+"""So many numbers wait for a name to be looked up; what comes then is dropped."""
+_LOOK_UP_AGAIN_SECONDS: Final = 60.0
+"""A name may lead elsewhere by then; one that cannot be found is asked for after as long."""
+_MILLISECONDS: Final = 1000.0
+
+Packet = Callable[[StatsClient], None]
 
 
-@dataclass(frozen=True)
-class Metrics:
-    """Sends the series of one run; without a host it sends nothing."""
+@dataclass
+class StatsD:
+    """Sends to one host and port; without a listener the packets are lost, as is UDP's way."""
 
-    host: str | None
+    host: str
     port: int = 8125
     prefix: str = DEFAULT_PREFIX
+    _waiting: "queue.Queue[Packet | threading.Event]" = field(
+        default_factory=lambda: queue.Queue(QUEUED), init=False, repr=False
+    )
+    _starting: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
+    _thread: threading.Thread | None = field(default=None, init=False, repr=False)
 
-    async def run_queued(self) -> None:
-        """A run was accepted."""
-        await self._send(("runs.queued",), ())
+    def count(self, series: Series, *labels: str) -> None:
+        """One more."""
+        name = series.statsd(*labels)
+        self._put(lambda client: client.incr(name))
 
-    async def run_ended(self, record: RunRecord) -> None:
-        """Everything a finished run has to tell, its steps included."""
-        counters, timers = series_of(record)
-        await self._send(counters, timers)
+    def time(self, series: Series, seconds: float, *labels: str) -> None:
+        """Told in milliseconds."""
+        name, milliseconds = series.statsd(*labels), seconds * _MILLISECONDS
+        self._put(lambda client: client.timing(name, milliseconds))
 
-    async def _send(self, counters: tuple[str, ...], timers: tuple[tuple[str, float], ...]) -> None:
-        if self.host is not None:
-            await asyncio.to_thread(self._send_now, self.host, counters, timers)
+    def gauge(self, series: Series, value: float, *labels: str) -> None:
+        """So many now."""
+        name = series.statsd(*labels)
+        self._put(lambda client: client.gauge(name, value))
 
-    def _send_now(self, host: str, counters: tuple[str, ...], timers: tuple[tuple[str, float], ...]) -> None:
-        try:
-            client = StatsClient(host, self.port, prefix=self.prefix)  # looks the name up: may fail
-        except OSError:
+    def flush(self, seconds: float) -> None:
+        """Wait until everything told so far is sent, for at most so long."""
+        if self._thread is None:
             return
-        for name in counters:
-            client.incr(name)
-        for name, milliseconds in timers:
-            client.timing(name, milliseconds)
-        client.close()
+        sent = threading.Event()
+        self._put(sent)
+        sent.wait(seconds)
 
+    def _put(self, packet: "Packet | threading.Event") -> None:
+        try:
+            self._waiting.put_nowait(packet)
+        except queue.Full:
+            return
+        with self._starting:
+            if self._thread is None:
+                # a daemon: a look-up that hangs must not hold up the end of the process
+                self._thread = threading.Thread(target=self._send_for_ever, name="statsd", daemon=True)
+                self._thread.start()
 
-def series_of(record: RunRecord) -> tuple[tuple[str, ...], tuple[tuple[str, float], ...]]:
-    """Counters, and timers in milliseconds, of a finished run."""
-    counters = [f"runs.status.{record.status}"]
-    timers = [
-        (
-            f"runs.duration.{record.status}",
-            _elapsed(record.started_at or record.created_at, record.completed_at),
-        )
-    ]
-    for step in record.steps:
-        counters += _step_counters(step)
-        if step.status is not StepStatus.SKIPPED:
-            timers.append((f"steps.{step.name}.duration", _elapsed(step.started_at, step.completed_at)))
-    return tuple(counters), tuple((name, value) for name, value in timers if value is not None)
+    def _send_for_ever(self) -> None:
+        client, asked = None, float("-inf")
+        while True:
+            packet = self._waiting.get()
+            if isinstance(packet, threading.Event):
+                packet.set()
+                continue
+            if time.monotonic() - asked > _LOOK_UP_AGAIN_SECONDS:
+                client, asked = self._client() or client, time.monotonic()
+            if client is not None:
+                packet(client)  # the library swallows what a socket says
 
-
-def _step_counters(step: StepRecord) -> list[str]:
-    if step.status is StepStatus.PENDING:
-        return []
-    started = [] if step.status is StepStatus.SKIPPED else [f"steps.{step.name}.started"]
-    ended = [] if step.status is StepStatus.IN_PROGRESS else [f"steps.{step.name}.{step.status}"]
-    return started + ended
-
-
-def _elapsed(start: datetime | None, end: datetime | None) -> float | None:
-    return None if start is None or end is None else (end - start).total_seconds() * _MILLISECONDS
+    def _client(self) -> StatsClient | None:
+        for ipv6 in (False, True):
+            try:
+                return StatsClient(self.host, self.port, prefix=self.prefix, ipv6=ipv6)
+            except OSError:  # no such name, or none of this family
+                continue
+        return None

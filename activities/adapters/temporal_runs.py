@@ -21,12 +21,14 @@ from temporalio.common import WorkflowIDConflictPolicy
 from temporalio.exceptions import TemporalError
 from temporalio.service import RPCError, RPCStatusCode
 
+from workflows.models.delivery import DeliveryState, delivery_id
 from workflows.models.guarding import Closing, GuardedRun, guard_id
 from workflows.models.lane import LaneEntry, LaneStanding, LaneState
 from workflows.models.record import RunRecord
 
 LANE_TYPE: Final = "MoonMind.ProjectLane"
 GUARD_TYPE: Final = "MoonMind.RunGuard"
+DELIVERY_TYPE: Final = "MoonMind.ArtifactDelivery"
 _RPC: Final = timedelta(seconds=10)
 _ASK_AGAIN_SECONDS: Final = 1.0
 _CLOSINGS: Final = {
@@ -146,5 +148,21 @@ class TemporalRuns:
             task_queue=self.task_queue,
             id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
             static_summary=f"settles what a lost run left in {guarded.project}",
+            rpc_timeout=_RPC,
+        )
+
+    async def deliver(self, host_queue: str) -> None:
+        """Start the delivery of a host's spooled evidence; one that is at work already goes on.
+
+        Raises:
+            RPCError: the server does not answer.
+        """
+        await self.client.start_workflow(
+            DELIVERY_TYPE,
+            DeliveryState(host_queue=host_queue),
+            id=delivery_id(host_queue),
+            task_queue=self.task_queue,
+            id_conflict_policy=WorkflowIDConflictPolicy.USE_EXISTING,
+            static_summary="brings spooled evidence to the artifact store",
             rpc_timeout=_RPC,
         )

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import tempfile
 from collections.abc import Coroutine
 from pathlib import Path
 
@@ -58,17 +57,13 @@ def check_directories(target: Target, state: StateDir) -> None:
     _check_free(state.root)
 
 
-def store_warnings(artifacts: ArtifactStore) -> tuple[str, ...]:
-    """A store that is down does not stop a repair; its evidence waits in the spool (I6). Blocking."""
+async def store_warnings(artifacts: ArtifactStore) -> tuple[str, ...]:
+    """A store that is down does not stop a repair; its evidence waits in the spool (I6)."""
     try:
-        artifacts.root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=artifacts.root, prefix=".mm-orchestrator-"):
-            return ()
-    except OSError as error:
-        reason = error.strerror or str(error)
-        return (
-            f"the artifact store does not take files ({reason}): evidence is spooled and delivered later",
-        )
+        await artifacts.check()
+    except OrchestratorError as error:
+        return (f"{error.message} Evidence is spooled and delivered later. {error.remedy}",)
+    return ()
 
 
 def _check_free(directory: Path) -> None:

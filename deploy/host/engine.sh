@@ -8,6 +8,7 @@ set -euo pipefail
 . "$(dirname "${BASH_SOURCE[0]}")/suites.sh"
 
 COMPOSE_MINIMUM=2.30
+SOURCES=/etc/apt/sources.list.d/mm-orchestrator-engine.sources
 LOG=/var/log/mm-orchestrator-dockerd.log
 SOCKET=/var/run/docker.sock
 OURS=/var/cache/mm-orchestrator/engine # we installed the engine, and may add to it
@@ -45,6 +46,13 @@ compose_is_enough() {
     local actual
     actual=$(compose_version) && [ -n "$actual" ] && version_at_least "$COMPOSE_MINIMUM" "$actual" &&
         docker buildx version >/dev/null 2>&1
+}
+
+# install_packages PACKAGE...: with the two suites, which stay configured but pinned low.
+install_packages() {
+    [ -s "$SOURCES" ] || add_suites engine "trixie 100" "sid 50"
+    apt_get update || say "apt-get update reported errors; going on with what it has"
+    apt_get install -y --no-install-recommends "$@"
 }
 
 # remove_stale_pidfile FILE NAME: dockerd refuses to start while FILE names any process, even one

@@ -9,4 +9,6 @@ may_install || fail "no minio-client found" "Install MinIO's client under that n
 say "installing minio-client from Debian"
 # shellcheck source-path=SCRIPTDIR source=suites.sh
 . "$(dirname "${BASH_SOURCE[0]}")/suites.sh"
-install_packages minio-client/trixie
+add_suites minio-client "trixie 100"
+apt_get update || say "apt-get update reported errors; going on with what it has"
+apt_get install -y --no-install-recommends minio-client/trixie

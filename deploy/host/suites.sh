@@ -1,11 +1,7 @@
 # shellcheck shell=bash
-# Newer packages of Debian than this host's own release has, pinned low: only what is asked for by suite
-# ever comes from them. Sourced after say.sh, never run.
+# Packages from a later Debian suite, on the archive this host already trusts. Sourced, never run.
 
-SOURCES=/etc/apt/sources.list.d/mm-orchestrator-engine.sources
-PINS=/etc/apt/preferences.d/mm-orchestrator-engine
-
-# "URI KEYRING" of the Debian archive this host already trusts, from either source format.
+# "URI KEYRING" of that archive, from either source format.
 debian_archive() {
     local codename
     codename=$(. /etc/os-release && echo "${VERSION_CODENAME:-sid}")
@@ -14,26 +10,23 @@ debian_archive() {
         awk -v suite="$codename" '$3 == "main" && $2 == suite { print $1, $4; exit }'
 }
 
+# add_suites NAME "SUITE PRIORITY"...: as mm-orchestrator-NAME beside the host's own sources. Priorities
+# below a host's own 500: nothing but what is asked for by suite ever comes from these.
 add_suites() {
-    local uri keyring own suite
+    local sources=/etc/apt/sources.list.d/mm-orchestrator-$1.sources pins=/etc/apt/preferences.d/mm-orchestrator-$1
+    shift
+    local uri keyring own suite priority
     read -r uri keyring < <(debian_archive) || true
-    [ -n "${uri:-}" ] || fail "no Debian archive found in /etc/apt" "Add a Debian source, or install Docker yourself."
+    [ -n "${uri:-}" ] || fail "no Debian archive found in /etc/apt" "Add a Debian source, or install it yourself."
     [ -r "${keyring:-}" ] || keyring=/usr/share/keyrings/debian-archive-keyring.gpg
     own=$(. /etc/os-release && echo "${VERSION_CODENAME:-sid}")
-    rm -f "$SOURCES.new" "$PINS.new"
-    # Below a host's own 500: nothing but what is asked for by suite ever comes from these.
+    rm -f "$sources.new" "$pins.new"
     while read -r suite priority; do
-        printf 'Package: *\nPin: release n=%s\nPin-Priority: %s\n\n' "$suite" "$priority" >>"$PINS.new"
+        printf 'Package: *\nPin: release n=%s\nPin-Priority: %s\n\n' "$suite" "$priority" >>"$pins.new"
         printf 'Types: deb\nURIs: %s\nSuites: %s\nComponents: main\nSigned-By: %s\n\n' \
-            "$uri" "$suite" "$keyring" >>"$SOURCES.new"
-    done < <(printf '%s\n' "trixie 100" "sid 50" | grep -v "^$own ")
-    mv "$PINS.new" "$PINS" # the pins first: the suites are never seen without them
-    mv "$SOURCES.new" "$SOURCES"
-}
-
-# install_packages PACKAGE...: with the two suites, which stay configured but pinned low.
-install_packages() {
-    [ -s "$SOURCES" ] || add_suites
-    apt_get update || say "apt-get update reported errors; going on with what it has"
-    apt_get install -y --no-install-recommends "$@"
+            "$uri" "$suite" "$keyring" >>"$sources.new"
+    done < <(printf '%s\n' "$@" | grep -v "^$own ")
+    [ -s "$sources.new" ] || return 0 # the host's own suite is all that was asked for
+    mv "$pins.new" "$pins" # the pins first: the suites are never seen without them
+    mv "$sources.new" "$sources"
 }

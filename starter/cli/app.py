@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from starter.cli import decide, evidence, look, run
+from starter.cli import bundle, decide, evidence, logs, look, retry, run, stats
 from starter.cli.keys import add_keys
 from starter.cli.session import LocalStack, open_session
 
@@ -52,6 +52,12 @@ def build_app(local: LocalStack) -> typer.Typer:
         """Repair one broken service of a Docker Compose stack, prove it, or put everything back."""
         context.obj = open_session(local)
 
+    _add_commands(app)
+    return app
+
+
+def _add_commands(app: typer.Typer) -> None:
+    """In the order in which the help lists them."""
     app.command("run")(run.run)
     app.command("list")(look.list_runs)
     app.command("show")(look.show)
@@ -59,10 +65,13 @@ def build_app(local: LocalStack) -> typer.Typer:
     app.command("watch")(look.watch)
     app.command("plan")(look.plan)
     app.command("diff")(evidence.diff)
-    app.command("logs")(evidence.logs)
+    app.command("logs")(logs.logs)
     app.command("approve")(decide.approve)
     app.command("reject")(decide.reject)
     app.command("cancel")(decide.cancel)
+    app.command("retry")(retry.retry)
     app.command("artifacts")(evidence.artifacts)
+    app.command("verify-bundle")(bundle.verify_bundle)
+    app.command("stats")(stats.stats)
+    app.command("report-manual")(stats.report_manual)
     add_keys(app)
-    return app

@@ -9,7 +9,7 @@ from starter.cli.exit_codes import ExitCode
 from starter.cli.keys import sign_for, signs_by_itself
 from starter.cli.options import Approver, AsJson, Comment, KeyFile, Reason, RunName, Token, Yes
 from starter.cli.session import Session, session_of
-from starter.evidence import EvidenceFiles, whole_diff
+from starter.evidence import whole_diff
 from starter.rendering.errors import remedy_of
 from starter.rendering.plan import plan_view
 from starter.rendering.style import plain
@@ -73,7 +73,7 @@ async def _waiting_plan(
     if record.status is not RunStatus.AWAITING_APPROVAL:
         raise OrchestratorError("approval_not_needed")
     try:
-        diff = (await whole_diff(record, EvidenceFiles(session.settings.state_dir))).decode(errors="replace")
+        diff = (await whole_diff(record, session.files)).decode(errors="replace")
     except OrchestratorError as error:  # kept on another machine, and too large for the history
         diff = record.plan.diff
         session.note(plain(f"Only the beginning of the diff is shown: {one_line(error.message)}"))

@@ -1,23 +1,24 @@
-"""The commands that bring out evidence: diff, logs, artifacts (SPEC FR-004, FR-005, FR-011)."""
+"""The commands that bring out evidence: diff, artifacts (SPEC FR-004, FR-011)."""
 
-from collections.abc import Sequence
+import asyncio
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
+from starter.bundle.downloading import download as fetch
+from starter.bundle.downloading import in_download_order
 from starter.cli.exit_codes import ExitCode
-from starter.cli.options import AsJson, Download, RunName
+from starter.cli.options import AsJson, Download, Links, RunName, ValidFor
 from starter.cli.session import Session, session_of
+from starter.durations import duration
 from starter.evidence import EvidenceFiles, whole_diff
-from starter.rendering.evidence import ArtifactTable
+from starter.links import LONGEST_LINK, ArtifactLink, link_to
+from starter.rendering.evidence import ArtifactTable, link_lines
 from starter.rendering.plan import diff_text
 from starter.rendering.style import plain
-from starter.rendering.text import exact_but_safe, log_lines, one_line, size
-from workflows.errors import OrchestratorError
-from workflows.models.artifact import RunArtifact
+from starter.rendering.text import exact_but_safe, one_line, size, when
 from workflows.models.record import RunRecord
-from workflows.models.status import StepName
 
 
 def diff(context: typer.Context, run: RunName) -> None:
@@ -30,7 +31,7 @@ def diff(context: typer.Context, run: RunName) -> None:
     async def work() -> int:
         async with session.client() as client:
             record = await client.get(run)
-        data = await whole_diff(record, EvidenceFiles(session.settings.state_dir))
+        data = await whole_diff(record, session.files)
         _print_diff(session, data.decode(errors="replace"))
         return ExitCode.OK
 
@@ -51,86 +52,78 @@ def _print_diff(session: Session, text: str) -> None:
         session.note(plain("Control characters are escaped; the exact bytes: mm-orchestrator artifacts"))
 
 
-def logs(
+def artifacts(
     context: typer.Context,
     run: RunName,
-    step: Annotated[StepName, typer.Argument(metavar="STEP", help="Name of the step.", show_default=False)],
+    *,
+    download: Download = None,
+    links: Links = False,
+    valid_for: ValidFor = "7d",
+    as_json: AsJson = False,
 ) -> None:
-    """Print the logs of one step.
-
-    Those of all its rounds; of a running step as far as it is.
-    """
+    """List or download a run's evidence, or print links that open in a browser."""
     session = session_of(context)
+    lasting = _lasting(valid_for)
 
     async def work() -> int:
         async with session.client() as client:
-            record = await client.get(run)
-        return await _print_logs(session, record, step)
-
-    session.execute(work)
-
-
-async def _print_logs(session: Session, record: RunRecord, step: StepName) -> int:
-    files = EvidenceFiles(session.settings.state_dir)
-    named = {name for entry in record.steps if entry.name is step for name in entry.artifacts}
-    stored = [a for a in record.artifacts if a.name in named and a.name.endswith(".log")]
-    growing = [p for p in files.growing(record.run_id, step) if p.name not in {a.name for a in stored}]
-    if not stored and not growing:
-        raise OrchestratorError("artifact_missing", run=record.run_id, what=f"log of step {step}")
-    several = len(stored) + len(growing) > 1
-    code = ExitCode.OK
-    for artifact in stored:
-        try:
-            data = await files.read(artifact, record.run_id)
-        except OrchestratorError as error:
-            code = session.fail(error)
-            continue
-        _print_log(session, artifact.name if several else None, data)
-    for path in growing:
-        try:
-            data = path.read_bytes()
-        except OSError:  # it has just been delivered: the next call finds it stored
-            continue
-        _print_log(session, f"{path.name} (still being written)", data)
-    return code
-
-
-def _print_log(session: Session, title: str | None, data: bytes) -> None:
-    if title is not None:
-        session.answer(plain(f"==> {one_line(title)} <=="))
-    text = log_lines(data.decode(errors="replace"))
-    session.out.file.write(text if text.endswith("\n") or not text else f"{text}\n")
-    session.out.file.flush()
-
-
-def artifacts(
-    context: typer.Context, run: RunName, download: Download = None, as_json: AsJson = False
-) -> None:
-    """List or download a run's evidence."""
-    session = session_of(context)
-
-    async def work() -> int:
-        async with session.client() as client:
-            record = await client.get(run)
+            found = await client.get(run)
+        files = session.files
+        now = await asyncio.to_thread(files.states, found.artifacts, found.run_id)
+        record = found.model_copy(update={"artifacts": now})
+        if links:
+            return await asyncio.to_thread(_print_links, session, record, files, lasting, as_json)
         if as_json:
             session.json(record.artifacts)
         elif download is None:
-            session.answer(ArtifactTable(record.artifacts))
-        if download is None:
-            return ExitCode.OK
-        return await _download(session, record.artifacts, record.run_id, download)
+            session.answer(ArtifactTable(record.artifacts, record.steps))
+        return ExitCode.OK if download is None else await _download(session, record, files, download)
 
     session.execute(work)
 
 
-async def _download(session: Session, found: Sequence[RunArtifact], run_id: str, directory: Path) -> int:
-    files = EvidenceFiles(session.settings.state_dir)
-    code = ExitCode.OK
-    for artifact in found:
-        try:
-            path = await files.download(artifact, run_id, directory)
-        except OrchestratorError as error:
-            code = session.fail(error)
+def _lasting(text: str) -> timedelta:
+    try:
+        lasting = duration(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--valid-for") from None
+    if lasting > LONGEST_LINK:
+        raise typer.BadParameter("a link can be valid for 7 days at most", param_hint="--valid-for")
+    return lasting
+
+
+def _print_links(
+    session: Session, record: RunRecord, files: EvidenceFiles, lasting: timedelta, as_json: bool
+) -> int:
+    found: list[ArtifactLink] = [
+        link_to(artifact, record.run_id, files, lasting, datetime.now(UTC)) for artifact in record.artifacts
+    ]
+    if as_json:
+        session.json(tuple(found))
+    else:
+        session.answer(*link_lines(found))
+    until = max((link.valid_until for link in found if link.valid_until), default=None)
+    if until is not None:
+        note = f"Whoever has a link can open it, without a login, until {when(until)} (7 days at most)."
+        session.note(plain(note))
+    return ExitCode.OK if all(link.address for link in found) else ExitCode.FAILED
+
+
+async def _download(session: Session, record: RunRecord, files: EvidenceFiles, directory: Path) -> int:
+    failed: list[str] = []
+    wanted = in_download_order(record.artifacts)
+    for artifact in wanted:
+        done = await asyncio.to_thread(fetch, artifact, record.run_id, files, directory)
+        if done.error is not None:
+            session.fail(done.error)
+            failed.append(one_line(artifact.name))
         else:
-            session.note(plain(f"{one_line(str(path))}  {size(artifact.size_bytes)}  SHA-256 verified"))
-    return code
+            session.note(plain(f"{one_line(str(done.path))}  {size(artifact.size_bytes)}  SHA-256 verified"))
+    if failed:
+        note = f"{len(failed)} of {len(wanted)} could not be had: {', '.join(failed)}"
+        session.note(plain(f"{note}. The same command again tries only those."))
+        return ExitCode.FAILED
+    session.note(
+        plain(f"All {len(wanted)} files are there. Check: mm-orchestrator verify-bundle {directory}")
+    )
+    return ExitCode.OK

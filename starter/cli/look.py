@@ -1,5 +1,6 @@
 """The commands that only look: list, show, explain, watch, plan."""
 
+import asyncio
 from datetime import UTC, datetime
 
 import typer
@@ -52,13 +53,15 @@ def show(context: typer.Context, run: RunName, as_json: AsJson = False) -> None:
 def explain(context: typer.Context, run: RunName) -> None:
     """Explain a run on one screen.
 
-    What happened, what state is left, what to type, and what will not be undone.
+    What happened, what state is left, what to type, what will not be undone, where the evidence is.
     """
     session = session_of(context)
 
     async def work() -> int:
         async with session.client() as client:
-            session.answer(explain_view(await client.get(run)))
+            record = await client.get(run)
+        now = await asyncio.to_thread(session.files.states, record.artifacts, record.run_id)
+        session.answer(explain_view(record.model_copy(update={"artifacts": now})))
         return ExitCode.OK
 
     session.execute(work)

@@ -43,6 +43,11 @@ Download = Annotated[
         "--download", metavar="DIR", file_okay=False, help="Copy every artifact there and check its SHA-256."
     ),
 ]
+Links = Annotated[bool, typer.Option("--links", help="Print an address for each that opens without a login.")]
+ValidFor = Annotated[
+    str, typer.Option("--valid-for", metavar="TIME", help="How long a link is valid, at most 7d.")
+]
+Follow = Annotated[bool, typer.Option("--follow", "-f", help="Go on printing until the step is over.")]
 
 Words = Annotated[
     list[str],

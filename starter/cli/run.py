@@ -108,11 +108,18 @@ def _check(how: HowToRun) -> None:
 
 
 async def _carry_out(session: Session, request: RunRequest, how: HowToRun) -> int:
+    return await carry_out(session, how, lambda client: client.start(request))
+
+
+async def carry_out(
+    session: Session, how: HowToRun, start: Callable[["OrchestratorClient"], Awaitable["RunHandle"]]
+) -> int:
+    """Start a run and follow it, or leave it; every error is printed, the result is the exit code."""
     begun = False
     try:
         connecting = session.local_client(how.project_dir) if how.local else session.client()
         async with connecting as client:
-            handle = await client.start(request)
+            handle = await start(client)
             begun = True
             return await _begun(session, client, handle, how)
     except OrchestratorError as error:
@@ -121,7 +128,7 @@ async def _carry_out(session: Session, request: RunRequest, how: HowToRun) -> in
 
 async def _begun(session: Session, client: "OrchestratorClient", handle: "RunHandle", how: HowToRun) -> int:
     if how.detach:
-        return _left(session, await _look_briefly(client, handle), handle, how)
+        return left(session, await _look_briefly(client, handle), handle, how)
     with showing_progress(session.err if how.as_json else session.out) as progress:
         progress.note(f"Run {handle.run_id}")
         interrupted = _rolling_back(client, handle, progress) if how.local else _detaching(progress, handle)
@@ -135,7 +142,7 @@ async def _begun(session: Session, client: "OrchestratorClient", handle: "RunHan
         return outcome(record.status)
     if how.local:
         return _abandoned(session, record, handle, how)
-    return _left(session, record or await client.get(handle), handle, how)
+    return left(session, record or await client.get(handle), handle, how)
 
 
 def _detaching(progress: Progress, handle: "RunHandle") -> Callable[[int], Awaitable[bool]]:
@@ -187,7 +194,7 @@ def _past_approval(record: RunRecord) -> bool:
     )
 
 
-def _left(session: Session, record: RunRecord, handle: "RunHandle", how: HowToRun) -> int:
+def left(session: Session, record: RunRecord, handle: "RunHandle", how: HowToRun) -> int:
     """The run goes on without this command (or has ended already)."""
     lines = [
         f"Run       {handle.run_id}",

@@ -16,6 +16,7 @@ from rich.console import Console, RenderableType
 from rich.text import Text
 
 from starter.cli.exit_codes import ExitCode
+from starter.evidence import EvidenceFiles
 from starter.masking import mask
 from starter.rendering.errors import error_text
 from starter.settings import StarterSettings
@@ -67,7 +68,7 @@ class Session:
         except Exception as error:  # the last line of defence: never a traceback, unless asked for one
             if self.settings.debug:
                 raise
-            detail = mask(f"{type(error).__name__}: {error}")
+            detail = f"{type(error).__name__}: {error}"
             code = self.fail(OrchestratorError("internal_error", detail=detail))
         raise typer.Exit(int(code))
 
@@ -78,7 +79,7 @@ class Session:
 
     def refuse(self, code: str, message: str, remedy: str) -> None:
         """Print code, cause and remedy on standard error."""
-        put(self.err, error_text(code, message, remedy))
+        put(self.err, error_text(code, mask(message), mask(remedy)))
 
     def answer(self, *renderables: RenderableType) -> None:
         """Print an answer on standard output."""
@@ -111,7 +112,19 @@ class Session:
             resolve_namespace(settings, address),
             state_dir=settings.state_dir,
             task_queue=settings.task_queue,
+            store=self.files.store,
         )
+
+    @property
+    def files(self) -> EvidenceFiles:
+        """The evidence that can be had from here: state directory and, where configured, object store.
+
+        Raises:
+            OrchestratorError: ``settings_invalid``.
+        """
+        from starter.object_store import object_store  # noqa: PLC0415 - as above
+
+        return EvidenceFiles(self.settings.state_dir, object_store(self.settings))
 
     @asynccontextmanager
     async def local_client(self, project_dir: Path | None) -> "AsyncIterator[OrchestratorClient]":
@@ -120,7 +133,12 @@ class Session:
 
         async with self.local(project_dir) as client:
             settings = self.settings
-            yield OrchestratorClient(client, state_dir=settings.state_dir, task_queue=settings.task_queue)
+            yield OrchestratorClient(
+                client,
+                state_dir=settings.state_dir,
+                task_queue=settings.task_queue,
+                store=self.files.store,
+            )
 
 
 def open_session(local: LocalStack) -> Session:

@@ -39,6 +39,7 @@ def _facts(record: RunRecord) -> Table:
         ("Summary", record.summary),
         ("Instruction", record.instruction),
         ("Asked by", record.requested_by),
+        ("Repeats", record.retry_of),
         ("Project", record.project),
         ("Service", record.service),
         ("Created", when(record.created_at)),

@@ -53,7 +53,7 @@ class Operator:
     @property
     def env(self) -> dict[str, str]:
         """The environment of every command."""
-        steered = ("COMPOSE_", "MM_ORCHESTRATOR_", "TEMPORAL_")
+        steered = ("COMPOSE_", "MM_ORCHESTRATOR_", "TEMPORAL_", "MINIO_")
         env = {key: value for key, value in os.environ.items() if not key.startswith(steered)}
         env |= {"MM_ORCHESTRATOR_STATE_DIR": str(self.state), "NO_COLOR": "1", "MM_ORCHESTRATOR_USER": "olga"}
         if self.policy is not None:

@@ -39,7 +39,7 @@ def assert_rolled_back(operator: Operator, record: RunRecord) -> None:
     assert record.rollback is not None
     assert record.rollback.complete
     assert {s.name: s.status for s in record.steps}["rollback"] is StepStatus.SUCCEEDED
-    check_artifacts(record, "rollback.log", "report.json", "manifest.json", "events.jsonl")
+    check_artifacts(record, "rollback.log", "report.json", "report.html", "manifest.json", "events.jsonl")
     (journal,) = journals(operator)
     assert journal["settled"]["outcome"] == "rolled_back"
 

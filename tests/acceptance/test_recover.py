@@ -83,7 +83,7 @@ def test_a_run_that_was_recovered_changes_nothing_when_it_resumes(
         assert '"code":"journal_settled"' in result.stdout, result.stdout
         assert (record.status, record.code) == (RunStatus.ROLLED_BACK, "run_recovered")
         assert (record.instruction, record.rounds) == (ADD_HUMANIZE, 1)
-        check_artifacts(record, "rollback.log", "report.json", "manifest.json")
+        check_artifacts(record, "rollback.log", "report.json", "report.html", "manifest.json")
         assert "previous image" in operator.command("explain", run).stdout
         assert (shop.fingerprints(), Before.of(shop), journals(operator)) == (containers, before, settled)
         assert held(shop.engine, run) == []

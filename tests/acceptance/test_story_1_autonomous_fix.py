@@ -40,7 +40,7 @@ def test_scenario_1_and_2_a_missing_dependency_is_repaired_and_proved(
     assert {s.name: s.status for s in record.steps}[StepName.VERIFY] is StepStatus.SUCCEEDED
     check_artifacts(record, "plan.json", "patch.diff", "diff-before.patch", "diff-after.patch", "analyze.log",
                     "build.log", "restart.log", "containers.json", "service-before.log", "verify.log",
-                    "events.jsonl", "report.json", "manifest.json")  # fmt: skip
+                    "events.jsonl", "report.json", "report.html", "manifest.json")  # fmt: skip
     assert "ModuleNotFoundError: No module named 'humanize'" in artifact_text(record, "analyze.log")
     assert record.neighbours is not None
     assert record.neighbours.untouched

@@ -1,6 +1,9 @@
 """User Story 2, what the record may never tell: no secret leaves (I5), whichever way a run ends."""
 
 import base64
+import json
+import socket
+from contextlib import suppress
 from pathlib import Path
 from uuid import uuid4
 
@@ -8,6 +11,7 @@ from tests.acceptance import temporal_cli
 from tests.acceptance.operator import Operator
 from tests.acceptance.stacks import BREAK_HEALTH, broken_shop, compose_file, policy, web_block
 from tests.conftest import ComposeFactory
+from tests.sandbox import ComposeSandbox
 from workflows.models.record import RunRecord
 from workflows.models.status import RunStatus
 
@@ -19,13 +23,22 @@ SECRETS = {
     "DATABASE_URL": f"postgres://shop:url-{CANARY}@store:5432/shop",
 }
 FILE_SECRET = f"file-{CANARY}"
+BUILD_ARG = f"arg-{CANARY}"
+WORKERS_OWN = f"own-{CANARY}"
+LOGIN = f"login-{CANARY}"
 LEAK = """\
-import json, os, sys
+import base64, json, os, sys, traceback
 for name in ("DB_PASSWORD", "API_TOKEN", "SIGNING_KEY", "DATABASE_URL"):
     value = os.environ[name]
     print("connecting with", value, "as configured")
     print(json.dumps({"opened": [value]}), file=sys.stderr)
     print(repr(value) * 2, flush=True)
+    print(base64.b64encode(b"user:" + value.encode()).decode(), value.encode().hex())
+    print(value[:9] + "\\x1b[31m" + value[9:15] + "\\x1b[0m" + value[15:])
+    try:
+        raise ConnectionError("cannot log in with " + value)
+    except ConnectionError:
+        traceback.print_exc()
 print("the licence is", open("/run/secrets/licence").read())
 print("x" * 65530 + os.environ["DB_PASSWORD"] + "y" * 10, flush=True)
 """
@@ -37,23 +50,33 @@ def leaky_shop(requirements: str) -> dict[str, str]:
         "api", "restart: unless-stopped", "env_file: [api.env]",
         "environment: {DB_PASSWORD: '${DB_PASSWORD}', DATABASE_URL: '${DATABASE_URL}'}", "secrets: [licence]",
     )  # fmt: skip
+    api = api.replace("build: ./api", "build: {context: ./api, args: {PIP_TOKEN: '${PIP_TOKEN}'}}")
     files = broken_shop("humanize", requirements=requirements)
     extra = "secrets:\n  licence:\n    file: licence.txt\n"
     files["compose.yaml"] = compose_file(api, web_block("store", health=False)) + extra
     files[".env"] = "".join(f"{name}='{SECRETS[name]}'\n" for name in ("DB_PASSWORD", "DATABASE_URL"))
     files["api.env"] = "".join(f"{name}='{SECRETS[name]}'\n" for name in ("API_TOKEN", "SIGNING_KEY"))
+    files[".env"] += f"PIP_TOKEN='{BUILD_ARG}'\n"
     files["licence.txt"] = f"{FILE_SECRET}\n"
-    files["api/app.py"] = LEAK + files["api/app.py"]
+    body = 'b"ok " + os.environ["DB_PASSWORD"].encode()'
+    files["api/app.py"] = LEAK + files["api/app.py"].replace('b"ok"', body)
+    printing = "RUN echo $PIP_TOKEN; echo -n $PIP_TOKEN | base64; "
+    pushing = f'echo "pushing to https://ci:{CANARY}@mirror.internal/simple"'
     files["api/Dockerfile"] = files["api/Dockerfile"].replace(
-        "COPY . .", f'COPY . .\nRUN echo "pushing to https://ci:{CANARY}@mirror.internal/simple"'
+        "COPY . .", f"COPY . .\nARG PIP_TOKEN\n{printing}{pushing}"
     )
     return files
 
 
+def given_away() -> list[bytes]:
+    """What gives the canary away: plain, in hexadecimal, in base64 wherever it begins."""
+    bases = (base64.b64encode(b"x" * pad + CANARY.encode())[4:-4] for pad in range(3))
+    return [CANARY.encode(), CANARY.encode().hex().encode(), *bases]
+
+
 def leaks(directory: Path, *exempt: str) -> list[str]:
-    """Files below ``directory`` that hold the canary, plain or base64; but not below exempt directories."""
-    forms = [CANARY.encode(), *(base64.b64encode(b"x" * pad + CANARY.encode())[4:-4] for pad in range(3))]
-    found = []
+    """Files below ``directory`` that hold the canary in some form; but not below exempt directories."""
+    forms, found = given_away(), []
     for path in sorted(directory.rglob("*")):
         relative = path.relative_to(directory).as_posix()
         if path.is_file() and not relative.startswith(exempt):
@@ -63,11 +86,15 @@ def leaks(directory: Path, *exempt: str) -> list[str]:
 
 
 def test_no_secret_of_a_service_leaves(compose_project: ComposeFactory, operator: Operator) -> None:
-    """Secrets of .env, env_file, a secrets file, URLs and build output are in no evidence and no history.
+    """Secrets of .env, env_file, a secrets file, URLs, build arguments and the worker's own are in nothing.
 
-    First a repair that succeeds, then a patch that is rolled back; only journals and plans, private in the
-    state directory, may hold a file's real bytes.
+    A plan only, a run that is refused because Compose quotes a secret, a repair that succeeds, a patch that
+    is rolled back; only journals and plans, private in the state directory, may hold a file's real bytes.
     """
+    statsd = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    statsd.bind(("127.0.0.1", 0))
+    statsd.settimeout(0.2)
+    _hide_with_the_worker(operator, statsd.getsockname()[1])
     index = f"# mirror https://ci:{CANARY}@mirror.internal/simple\n"
     shop = compose_project(leaky_shop(index))
     shop.up()
@@ -78,27 +105,70 @@ def test_no_secret_of_a_service_leaves(compose_project: ComposeFactory, operator
     patch.write_text(break_health_of(shop.read("api/Dockerfile")))
     with operator.dev(shop.directory):
         told, histories = "", ""
+        words = f"repair api, its API_TOKEN={CANARY}"
+        planned = operator.command("run", "api", words, "--plan-only", "--json").record
+        refused = _refused(operator, shop)
         repair = temporal_cli.start(operator, {"service": "api", "instruction": "repair api"})
         fixed = RunRecord.model_validate(temporal_cli.result_value(operator, repair))
         broken = operator.command("run", "api", "apply it", "--patch", str(patch), "--json").record
-        for record in (fixed, broken):
+        for record in (planned, refused, fixed, broken):
             histories += temporal_cli.history(operator, record.workflow_id).text
             histories += str(temporal_cli.description(operator, record.workflow_id))
-            for command in ("show", "explain", "plan", "diff"):
-                told += operator.command(command, record.run_id).stdout
-            for step in ("analyze", "build", "restart", "verify"):
-                told += operator.command("logs", record.run_id, step).stdout
+            for query in ("status", "plan", "artifacts", "get_progress", "get_step_ledger"):
+                told += json.dumps(temporal_cli.query(operator, record.workflow_id, query))
+            told += operator.command("show", record.run_id).stdout
+        for command in ("explain", "plan", "diff"):
+            told += operator.command(command, broken.run_id).stdout
+        for step in ("analyze", "build", "restart"):
+            told += operator.command("logs", fixed.run_id, step).stdout
     assert fixed.status is RunStatus.SUCCEEDED, fixed.failure
     assert broken.status is RunStatus.ROLLED_BACK, broken.failure
     assert "connecting with" in told + _evidence(operator), "the log lines themselves are kept"
-    assert CANARY not in told
-    assert CANARY not in histories
+    assert not any(form.decode() in told + histories for form in given_away())
     assert CANARY not in fixed.model_dump_json() + broken.model_dump_json()
     assert leaks(operator.state, "journals/", "plans/") == []
     for directory in ("journals", "plans"):
         private = operator.state / directory
         assert all(path.stat().st_mode & 0o077 == 0 for path in private.rglob("*") if path.is_file())
-    assert CANARY not in (operator.root / "dev.log").read_text()
+    assert leaks(operator.root, "state/", "project/") == []  # what the worker said on its streams
+    sent = _datagrams(statsd)
+    assert not any(form in sent for form in given_away())
+
+
+def _hide_with_the_worker(operator: Operator, statsd_port: int) -> None:
+    """Secrets of the worker itself, and of its Docker command; and where it sends its numbers."""
+    config = operator.root / "project" / "docker"
+    config.mkdir(parents=True)
+    auth = base64.b64encode(f"user:{LOGIN}".encode()).decode()
+    (config / "config.json").write_text(json.dumps({"auths": {"registry.invalid": {"auth": auth}}}))
+    operator.extra_env |= {
+        "DOCKER_CONFIG": str(config),
+        "SHOP_API_KEY": WORKERS_OWN,
+        "ORCHESTRATOR_STATSD_HOST": "127.0.0.1",
+        "ORCHESTRATOR_STATSD_PORT": str(statsd_port),
+    }
+
+
+def _refused(operator: Operator, shop: ComposeSandbox) -> RunRecord:
+    """Compose quotes what it cannot read, and that is a secret."""
+    good = shop.read("compose.yaml")
+    shop.write("compose.yaml", good.replace("    secrets:", "    ports: ['${DB_PASSWORD}']\n    secrets:", 1))
+    ran = operator.command("run", "api", "repair api", "--json")
+    shop.write("compose.yaml", good)
+    assert CANARY not in ran.stderr + ran.stdout
+    assert ran.record.code == "compose_invalid"
+    assert "[masked]" in ran.stdout
+    return ran.record
+
+
+def _datagrams(statsd: socket.socket) -> bytes:
+    """Everything that was sent."""
+    received = b""
+    with statsd, suppress(TimeoutError):
+        while True:
+            received += statsd.recv(65536)
+    assert b"runs.status.rolled_back" in received
+    return received
 
 
 def _evidence(operator: Operator) -> str:

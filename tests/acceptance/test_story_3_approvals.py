@@ -89,6 +89,12 @@ def recorded(record: RunRecord) -> list[tuple[str | None, str, str | None]]:
     return [(a["approver"], a["verdict"], a["code"]) for a in attempts]
 
 
+def _web_ui_tells(operator: Operator, workflow_id: str, *parts: str) -> None:
+    """The current details, as Temporal's own command line prints them."""
+    told = operator.temporal("workflow", "metadata", "--workflow-id", workflow_id).stdout
+    assert [part for part in parts if part not in told] == []
+
+
 def test_scenario_1_a_protected_service_is_not_edited_before_an_approval(
     shop: ComposeSandbox, operator: Operator
 ) -> None:
@@ -124,6 +130,7 @@ def test_scenario_1_a_protected_service_is_not_edited_before_an_approval(
             ("alice", "plan_digest_mismatch"), ("bob", "plan_digest_required"),
         ]  # fmt: skip
         assert everything(shop) == untouched
+        _web_ui_tells(operator, waiting.workflow_id, f"mm-orchestrator approve {run}", "by bob")
 
         unasked = operator.command("approve", run, "--approver", "alice")
         assert unasked.code != 0, "without a terminal and without --yes nothing is approved"

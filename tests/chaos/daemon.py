@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -39,6 +40,8 @@ class OwnDaemon:
     root: Path
     namespace: str
     """Name of its network namespace; made at the start, removed at the end."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Of the daemon, beside that of the tests: BuildKit has settings that are only there."""
     _process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
 
     @property
@@ -56,7 +59,12 @@ class OwnDaemon:
         self._make_namespace()
         with (self.root / "dockerd.log").open("ab") as log:
             self._process = subprocess.Popen(
-                self._argv(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
+                self._argv(),
+                env={**os.environ, **self.environment},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
             )
         deadline = time.monotonic() + START_SECONDS
         while not self.answers():

@@ -17,6 +17,7 @@ from activities.adapters.compose_runner import ComposeRunner
 from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.holds import HoldStore
 from activities.adapters.journal import JournalStore
+from activities.adapters.masking import Masking
 from activities.adapters.policy_file import PolicySource
 from activities.adapters.state_dir import StateDir
 from activities.preflight import Preflight
@@ -84,6 +85,7 @@ class PreflightHost:
             journals=self.journals,
             artifacts=ArtifactStore.in_state_dir(self.state),
             holds=HoldStore(self.state),
+            masking=Masking(DockerEngine.from_environment(self.environment), ComposeRunner(self.environment)),
         )
 
     async def accept(self, instruction: str, **request: object) -> PreflightResult:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from activities.adapters.artifact_store import ArtifactStore
 from activities.adapters.compose_runner import ComposeRunner
+from activities.adapters.directory_depot import DirectoryDepot
 from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.http_probe import HttpProber
 from activities.adapters.journal import Journal, JournalStore
@@ -145,7 +146,9 @@ class RepairHost:
 
     def growing(self, name: str) -> Path | None:
         """The file of an artifact, also while it is still being written."""
-        return self.artifacts.locate(self.run_id, name)
+        stored = DirectoryDepot(self.state.artifact_root).path(self.run_id, name)
+        places = (self.artifacts.waiting.path(self.run_id, name), stored)
+        return next((path for path in places if path.exists()), None)
 
     async def containers(self) -> tuple[ContainerState, ...]:
         """The target's containers now."""

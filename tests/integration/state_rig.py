@@ -14,9 +14,9 @@ from activities.adapters.git_diff import GitDiff
 from activities.adapters.holds import HoldStore
 from activities.adapters.journal import Guard, Journal, JournalStore
 from activities.adapters.masking import Masking
+from activities.adapters.measuring import Metrics
 from activities.adapters.project_resources import ProjectResources
 from activities.adapters.state_dir import PlanStore, StateDir
-from activities.adapters.statsd import Metrics
 from activities.adapters.unified_diff import make_diff
 from activities.patch import Patch
 from activities.report import Report
@@ -108,7 +108,7 @@ class Rig:
             masking,
             wait_seconds=120.0,
         )
-        self.report_step = Report(self.journals, self.artifacts, self.docker, Metrics(None))
+        self.report_step = Report(self.journals, self.artifacts, self.docker, Metrics())
 
     @property
     def workspace(self) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import tomllib
 from pathlib import Path
@@ -46,9 +47,12 @@ def run_script(name: str, first_on_path: Path, **environment: str) -> subprocess
     )
 
 
-@pytest.mark.parametrize("script", ["engine.sh", "base_image.sh"])
+@pytest.mark.parametrize("script", ["engine.sh", "base_image.sh", "browser.sh"])
 def test_set_up_host_is_left_alone(script: str, recorded_installers: Path, base_image: str) -> None:
-    """Where engine and base image are there, nothing is said, installed or started."""
+    """Where engine, base image and browser are there, nothing is said, installed or started."""
+    chromium = recorded_installers / "chromium"
+    chromium.write_text("#!/bin/sh\n")
+    chromium.chmod(0o755)
     done = run_script(script, recorded_installers, DOCKER_HOST=current_endpoint())
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert not (recorded_installers.parent / "called").exists()
@@ -91,3 +95,19 @@ def test_locks_follow_pyproject() -> None:
         assert name in locked, f"{name} is not locked: run `make lock`"
         assert locked[name] in wanted.specifier, f"{name} {locked[name]} does not fit {line}"
     assert {name: dev.get(name) for name in runtime} == runtime
+
+
+def test_a_host_without_a_browser_is_no_error(tmp_path: Path, recorded_installers: Path) -> None:
+    """Where none can be installed the set-up goes on and says which tests will not run."""
+    for tool in ("dirname", "pwd", "id", "flock", "timeout", "bash"):
+        found = shutil.which(tool)
+        if found:
+            (recorded_installers / tool).symlink_to(found)
+    done = subprocess.run(
+        ["/bin/bash", str(SCRIPTS / "browser.sh")],
+        env={"PATH": str(recorded_installers), "HOME": str(tmp_path), "TMPDIR": str(tmp_path),
+             "PLAYWRIGHT_BROWSERS_PATH": str(tmp_path)},
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "")
+    assert "the browser tests will not run" in done.stderr

@@ -141,7 +141,7 @@ class TestMeasured:
         host.state.artifact_root.write_text("in the way")
         warnings = (await host.accept(REPAIR)).warnings
         assert any("develop.watch" in warning for warning in warnings)
-        assert any("evidence is spooled" in warning for warning in warnings)
+        assert any("Evidence is spooled" in warning for warning in warnings)
 
 
 class TestDocker:

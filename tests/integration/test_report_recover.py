@@ -12,11 +12,13 @@ from activities.adapters import process
 from activities.adapters.compose_runner import ComposeRunner
 from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.process import ChildRegistry
-from activities.settle import How, Recovery
+from activities.settle import How, Recovery, Settle
 from tests.integration.state_rig import AFTER, BEFORE, REQUIREMENTS, RUN, Rig
 from worker.recover import recover_command
 from worker.settings import WorkerSettings
 from workflows.errors import OrchestratorError
+from workflows.models.guarding import SettleInput
+from workflows.models.manifest import Manifest
 from workflows.models.record import FileTouched, RollbackOutcome, RunEvent, RunRecord, RunReport
 from workflows.models.status import RunStatus, StepName, StepStatus
 from workflows.ports import ArtifactsResult, ReportInput
@@ -59,8 +61,9 @@ async def test_a_success_is_reported_and_settled_and_its_previous_image_kept(rig
     await rig.build_and_restart()
     assert RUN in await rig.docker.holds()
     stored = await report(rig, ended(rig, RunStatus.SUCCEEDED))
+    own = ["events.jsonl", "report.json", "report.html"]
     found = ["diff-after.patch", "diff-before.patch"]  # made by the patch step, unknown to the record
-    assert [a.name for a in stored.artifacts] == [*found, "events.jsonl", "report.json", "manifest.json"]
+    assert [a.name for a in stored.artifacts] == [*found, *own, "manifest.json"]
     settled = rig.journal.settled
     assert settled is not None
     assert (settled.by, settled.outcome) == ("report", "succeeded")
@@ -69,7 +72,8 @@ async def test_a_success_is_reported_and_settled_and_its_previous_image_kept(rig
     assert document.record.status is RunStatus.SUCCEEDED
     assert document.commit_message.startswith("repair api")
     manifest = json.loads(await rig.text_of("manifest.json"))
-    assert {entry["name"] for entry in manifest["artifacts"]} == {*found, "events.jsonl", "report.json"}
+    assert {entry["name"] for entry in manifest["artifacts"]} == {*found, *own}
+    assert "diff-after.patch" in await rig.text_of("report.html")
     await report(rig, ended(rig, RunStatus.SUCCEEDED))
     assert rig.journal.settled == settled
     assert rig.bytes_of(REQUIREMENTS) == AFTER
@@ -99,7 +103,7 @@ async def test_a_complete_rollback_is_settled_an_incomplete_one_stays_open(rig: 
 
 async def test_spooled_evidence_is_delivered_and_missing_evidence_is_named(rig: Rig) -> None:
     """The store was down during the run and is back for the report (SPEC edge case, I6)."""
-    store = rig.artifacts.root
+    store = rig.artifacts.depot.root
     store.rmdir()
     store.write_bytes(b"")
     done = await rig.patch(rig.plan({REQUIREMENTS: AFTER}))
@@ -127,6 +131,9 @@ async def test_a_lost_run_is_rolled_back_and_reported(rig: Rig, recovery: Recove
     assert [j.run_id for j in recovery.unsettled()] == [RUN]
     (recovered,) = await recovery.recover("mm:1", accept_current_state=False)  # by workflow id
     assert recovered.how is How.ROLLED_BACK
+    manifest = next(a for a in recovered.artifacts if a.name == "manifest.json")
+    listed = Manifest.model_validate_json(await rig.artifacts.read(manifest))  # by its own checksum
+    assert {entry.name for entry in listed.artifacts} >= {"rollback.log", "report.json", "diff-after.patch"}
     assert rig.bytes_of(REQUIREMENTS) == BEFORE
     assert rig.sandbox.container("api").image.id == old_image
     settled = rig.journal.settled
@@ -138,6 +145,7 @@ async def test_a_lost_run_is_rolled_back_and_reported(rig: Rig, recovery: Recove
     assert document.record.failure is not None
     assert document.record.failure.code == "run_recovered"
     assert {"diff-before.patch", "rollback.log"} <= {a.name for a in document.record.artifacts}
+    assert "run_recovered" in await rig.text_of("report.html")
     (again,) = await recovery.recover(RUN, accept_current_state=False)
     assert again.how is How.ALREADY_SETTLED
     assert recovery.unsettled() == ()
@@ -226,3 +234,12 @@ async def test_docker_away_during_the_rollback(rig: Rig) -> None:
     assert rig.bytes_of(REQUIREMENTS) == BEFORE
     rig.rollback_step = real
     assert (await rig.rollback()).outcome.complete
+
+
+async def test_the_guards_result_carries_the_manifest(rig: Rig, recovery: Recovery) -> None:
+    """What the guard settled can be proved like any other run: the checksum is in its result (I6)."""
+    await rig.patch(rig.plan({REQUIREMENTS: AFTER}))
+    done = await Settle(recovery).settle(SettleInput(run_id=RUN, workflow_id="mm:1"))
+    assert done.manifest is not None
+    stored = await rig.artifacts.read(done.manifest)
+    assert json.loads(stored)["run_id"] == RUN

@@ -6,6 +6,7 @@ from pathlib import Path
 import docker
 import pytest
 
+from tests.stores.servers import StoreServer
 from worker.doctor import Check, Grade, examine
 from worker.main import run_command_line
 from worker.settings import load_settings
@@ -56,6 +57,34 @@ async def test_a_configured_server_must_answer(monkeypatch: pytest.MonkeyPatch) 
     assert "127.0.0.1:1" in temporal.detail
 
 
+async def test_an_object_store_is_tried_out(
+    monkeypatch: pytest.MonkeyPatch, store_server: StoreServer, tmp_path: Path
+) -> None:
+    """A small object is written, read and removed; a wrong login is told with the setting to correct."""
+    for name, value in store_server.environment("doctor-bucket").items():
+        monkeypatch.setenv(name, value)
+    fine = (await checks())["Artifact store"]
+    assert (fine.grade, fine.remedy) == (Grade.OK, "")
+    assert f"{store_server.endpoint}/doctor-bucket" in fine.detail
+    monkeypatch.setenv("TEMPORAL_ARTIFACT_S3_SECRET_ACCESS_KEY", "sk-canary-of-the-test")
+    refused = (await checks())["Artifact store"]
+    assert refused.grade is Grade.FAILED
+    assert "TEMPORAL_ARTIFACT_S3_ACCESS_KEY_ID" in refused.remedy
+    assert "sk-canary" not in refused.detail
+    assert not (tmp_path / "state").exists()
+
+
+async def test_what_waits_in_the_spool_is_told(tmp_path: Path) -> None:
+    """How many, and how much."""
+    waiting = tmp_path / "state" / "spool" / "a-run"
+    waiting.mkdir(parents=True)
+    (waiting / "build.log").write_bytes(b"x" * (3 << 20))
+    (tmp_path / "state").chmod(0o700)
+    spool = (await checks())["Spool"]
+    assert spool.grade is Grade.NOTE
+    assert "1 artifacts (3.0 MiB)" in spool.detail
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a directory away")
 async def test_a_foreign_state_directory_is_told(tmp_path: Path) -> None:
     """It belongs to somebody else: their run data, not ours."""
@@ -83,3 +112,19 @@ def test_the_command_exits_five_when_a_check_fails(
     assert "→" in out
     monkeypatch.delenv("MM_ORCHESTRATOR_POLICY")
     assert run_command_line(["doctor"]) == 0
+
+
+async def test_a_webhook_is_told_but_never_its_address(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Whether there is one, whether it is signed, and how many letters wait."""
+    assert (await checks())["Notifications"] == Check("Notifications", Grade.OK, "no webhook is configured")
+    monkeypatch.setenv("MM_ORCHESTRATOR_NOTIFY_URL", "https://hooks.example/services/T0/aVerySecretPath")
+    outbox = tmp_path / "state" / "outbox"
+    outbox.mkdir(parents=True)
+    (outbox / "abc.json").write_text("{}")
+    found = (await checks())["Notifications"]
+    assert (found.grade, found.detail) == (
+        Grade.NOTE, "a webhook is configured, not signed; 1 wait for delivery"
+    )  # fmt: skip
+    assert "SecretPath" not in repr(found) + repr(load_settings())

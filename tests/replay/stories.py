@@ -155,5 +155,9 @@ STORIES: dict[str, tuple[Callable[[], ScriptedHost], Tell]] = {
     "token_refused": (lambda: _host(protected=True), _token_refused),
     "rejected": (lambda: _host(protected=True), _rejected),
     "approval_expired": (lambda: _host(protected=True), _expired),
+    "told_of_the_wait": (
+        lambda: ScriptedHost(gate=GATE.model_copy(update={"announced": True})),
+        _expired,
+    ),
     "cancelled_in_build": (_host, _cancelled),
 }

@@ -8,18 +8,20 @@ import asyncio
 import re
 import sys
 import threading
-from collections.abc import AsyncIterator, Coroutine, Iterator
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import Future
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 from temporalio.client import Client
 from temporalio.common import SearchAttributeKey
+from temporalio.service import RPCError
 from temporalio.testing import WorkflowEnvironment
 from typer.testing import CliRunner, Result
 
 from activities.adapters.artifact_store import ArtifactStore
+from activities.adapters.directory_depot import DirectoryDepot
 from starter.cli.app import build_app
 from starter.cli.exit_codes import ExitCode
 from starter.client import OrchestratorClient
@@ -28,6 +30,7 @@ from tests.workflow.scripted_host import HOST, ScriptedHost
 from worker.settings import WorkerSettings
 from worker.workers import Wiring, running_workers
 from workflows import ports
+from workflows.models.artifact import RunArtifact
 from workflows.models.policy import ApprovalGate
 from workflows.models.record import RunRecord, RunReport
 from workflows.models.status import RunStatus
@@ -42,7 +45,7 @@ class EvidenceHost(ScriptedHost):
 
     def __init__(self, state: Path, *, gate: ApprovalGate | None = None) -> None:
         super().__init__(gate=gate)
-        self.store = ArtifactStore(root=state / "artifacts", spool=state / "spool")
+        self.store = ArtifactStore(state / "spool", DirectoryDepot(state / "artifacts"))
         self.diff_lines = 1
 
     async def _plan(self, job: ports.PlanInput) -> ports.PlanResult:
@@ -64,6 +67,39 @@ class EvidenceHost(ScriptedHost):
         report = RunReport(record=job.record, events=job.events)
         stored = await self.store.put(job.run.run_id, "report.json", report.model_dump_json().encode())
         return ports.ArtifactsResult(artifacts=(stored,))
+
+
+class BundleHost(EvidenceHost):
+    """A host all of whose evidence is real, with the manifest that a real report step makes."""
+
+    def __init__(
+        self, state: Path, *, gate: ApprovalGate | None = None, store: ArtifactStore | None = None
+    ) -> None:
+        super().__init__(state, gate=gate)
+        self.store = store or self.store
+        self.answers = {name: self._real(answer) for name, answer in self.answers.items()}
+
+    def _real(self, answer: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        async def call(job: Any) -> Any:
+            given = answer(job)
+            given = await given if asyncio.iscoroutine(given) else given
+            if not getattr(given, "artifacts", ()):
+                return given
+            put = [await self._put(job.run.run_id, one) for one in given.artifacts]
+            return given.model_copy(update={"artifacts": tuple(put)})
+
+        return call
+
+    async def _put(self, run_id: str, one: RunArtifact) -> RunArtifact:
+        if not one.uri.startswith("file:///x/"):
+            return one
+        return await self.store.put(run_id, one.name, f"{one.name} of run {run_id}\n".encode())
+
+    async def _report(self, job: ports.ReportInput) -> ports.ArtifactsResult:
+        done = await EvidenceHost._report(self, job)
+        known = (*job.record.artifacts, *done.artifacts)
+        manifest = await self.store.manifest(job.run.run_id, known)
+        return ports.ArtifactsResult(artifacts=(*done.artifacts, manifest))
 
 
 class Stage:
@@ -130,7 +166,8 @@ class Stage:
 
     async def _terminate_what_runs(self) -> None:
         async for run in self.client.list_workflows("ExecutionStatus='Running'"):
-            await self.client.get_workflow_handle(run.id).terminate()
+            with suppress(RPCError):  # it has just ended by itself
+                await self.client.get_workflow_handle(run.id).terminate()
 
     def starter(self, state: Path | None = None) -> OrchestratorClient:
         """A programmatic starter on the stage's loop."""
@@ -165,6 +202,8 @@ class Operator:
         self.stage = stage
         self.state = state
         self.user = "dave"
+        self.settings: dict[str, str] = {}
+        """What else is set in the environment, or differently."""
 
     def types(self, *args: str, text: str | None = None) -> Result:
         """One command; never a traceback."""
@@ -174,6 +213,7 @@ class Operator:
             "MM_ORCHESTRATOR_STATE_DIR": str(self.state),
             "MM_ORCHESTRATOR_USER": self.user,
             "COLUMNS": "",
+            **self.settings,
         }
         result = CliRunner().invoke(app, args, input=text, env=env)
         assert "Traceback" not in result.output, result.output

@@ -6,6 +6,7 @@ from workflows.models.approval import Approval, Verdict
 from workflows.models.artifact import ArtifactState, RunArtifact
 from workflows.models.failure import Failure
 from workflows.models.finding import Finding, FindingKind, FindingOrigin, Quote
+from workflows.models.lane import LaneStanding
 from workflows.models.plan import (
     ActionPlan,
     AnalyzeStep,
@@ -348,6 +349,63 @@ HOSTILE = record(
     ),
     neighbours=NeighbourProof(before=(container(ESCAPES),), untouched=False, changed=(ESCAPES,)),
 )
+QUEUED = record(
+    RunStatus.QUEUED,
+    summary="number 1, behind run 01a20532-9343-79c5-84b7-88e43f9b7b44",
+    lane=LaneStanding(position=1, holder="01a20532-9343-79c5-84b7-88e43f9b7b44"),
+    plan=plan(),
+    retry_of="01a20532-9343-79c5-84b7-88e43f9b7b42",
+    artifacts=(artifact("analyze.log"), artifact("plan.json"), artifact("patch.diff")),
+)
+SPOOLED = SUCCEEDED.model_copy(
+    update={
+        "artifacts": (
+            artifact("patch.diff"),
+            artifact("build.log", state=ArtifactState.SPOOLED),
+            artifact("verify.log", state=ArtifactState.SPOOLED),
+            artifact("plan.json", state=ArtifactState.MISSING),
+        )
+    }
+)
+
+
+def overflowing(status: RunStatus) -> RunRecord:
+    """A run about which far more could be said than fits on a screen."""
+    much = "far more than anybody reads on one screen " * 30
+    many = tuple(f"{number}: {much}" for number in range(40))
+    return HOSTILE.model_copy(
+        update={
+            "status": status,
+            "code": "rollback_incomplete" if status is RunStatus.FAILED else "some_code",
+            "instruction": much,
+            "summary": much,
+            "plan": plan(summary=much),
+            "warnings": many,
+            "rounds": 5,
+            "retry_of": RUN_ID,
+            "downtime_seconds": 5000.0,
+            "failure": Failure(
+                code="build_failed", step=StepName.BUILD, message=much, remedy=much, artifacts=many
+            ),
+            "files_touched": tuple(FileTouched(path=path) for path in many),
+            "rollback": RollbackOutcome(
+                complete=False,
+                state=much,
+                mismatches=many,
+                foreign_changes=many,
+                not_undone=many,
+                rebuilt=True,
+            ),
+            "artifacts": tuple(
+                artifact(f"build.{number}.log", uri=f"file:///{number}/x", state=state)
+                for number in range(60)
+                for state in ArtifactState
+            ),
+            "steps": (step(StepName.BUILD, StepStatus.FAILED, artifacts=("build.log",)),),
+        }
+    )
+
+
 ALL = {
     "succeeded": SUCCEEDED,
     "rolled-back": ROLLED_BACK,
@@ -360,5 +418,7 @@ ALL = {
     "rejected": REJECTED,
     "planned": PLANNED,
     "interrupted": INTERRUPTED,
+    "queued": QUEUED,
+    "spooled": SPOOLED,
     "hostile": HOSTILE,
 }

@@ -21,6 +21,7 @@ from activities.adapters.artifact_store import (
     artifact_name,
     artifact_type,
 )
+from activities.adapters.artifact_writer import CUT
 from activities.adapters.state_dir import StateDir
 from workflows.errors import OrchestratorError
 from workflows.models.artifact import ArtifactState
@@ -70,7 +71,7 @@ def test_ids_have_moonminds_shape(run_id: str, name: str) -> None:
 async def test_stored_evidence_can_be_checked(store: ArtifactStore) -> None:
     """File, checksum, size, content type and retention agree; nothing stays in the spool."""
     artifact = await store.put(RUN, "verify.log", b"fine\n")
-    path = store.root / "spec_workflows" / RUN / "verify.log"
+    path = store.depot.root / "spec_workflows" / RUN / "verify.log"
     assert artifact.uri == path.as_uri()
     assert artifact.state is ArtifactState.STORED
     assert hashlib.sha256(path.read_bytes()).hexdigest() == artifact.sha256
@@ -86,8 +87,7 @@ async def test_a_growing_artifact_is_visible_at_once(store: ArtifactStore) -> No
     """An operator can follow the build while it runs (SPEC FR-005)."""
     writer = store.open(RUN, "build.log")
     writer.write(b"step 1\n")
-    path = store.locate(RUN, "build.log")
-    assert path is not None
+    path = store.waiting.path(RUN, "build.log")
     assert path.read_bytes() == b"step 1\n"
     writer.write(b"step 2\n")
     assert path.read_bytes() == b"step 1\nstep 2\n"
@@ -101,7 +101,7 @@ async def test_a_growing_artifact_is_visible_at_once(store: ArtifactStore) -> No
 
 async def test_store_down_spools_and_delivers_later(store: ArtifactStore) -> None:
     """The repair goes on, the evidence says where it is and comes over when the store is back."""
-    block(store.root)
+    block(store.depot.root)
     put = await store.put(RUN, "restart.log", b"up\n")
     writer = store.open(RUN, "build.log")
     writer.write(b"built\n")
@@ -109,7 +109,7 @@ async def test_store_down_spools_and_delivers_later(store: ArtifactStore) -> Non
     assert put.state is grown.state is ArtifactState.SPOOLED
     assert put.uri == (store.spool / RUN / "restart.log").as_uri()
     assert {a.state for a in await store.deliver(RUN)} == {ArtifactState.SPOOLED}
-    store.root.unlink()
+    store.depot.root.unlink()
     delivered = await store.deliver(RUN)
     assert [(a.name, a.state, a.sha256) for a in delivered] == [
         ("build.log", ArtifactState.STORED, grown.sha256),
@@ -132,7 +132,7 @@ async def test_spool_down_goes_straight_to_the_store(store: ArtifactStore) -> No
 async def test_both_down_is_missing_and_says_so(store: ArtifactStore) -> None:
     """Nothing raises; the checksum still tells what it would have been."""
     block(store.spool)
-    block(store.root)
+    block(store.depot.root)
     artifact = await store.put(RUN, "plan.json", b"{}")
     writer = store.open(RUN, "build.log")
     writer.write(b"{}")
@@ -158,6 +158,10 @@ async def test_a_full_disk_fails_no_step(tmp_path: Path) -> None:
                 writer.write(b"x" * 4000)
             grown = await writer.close()
             put = await store.put(RUN, "plan.json", b"y" * 5000)
+            cut = store.waiting.path(RUN, "build.log").read_bytes()
+            (brought,) = await store.deliver(RUN)  # what there is, is evidence, and says that it is cut
+            if not cut.startswith(b"xxx") or not cut.endswith(CUT) or brought.size_bytes != len(cut):
+                return 3
             fine = await store.put(RUN, "verify.log", b"fits")
             states = (grown.state, put.state, fine.state)
             wanted = (ArtifactState.MISSING, ArtifactState.MISSING, ArtifactState.STORED)
@@ -179,7 +183,7 @@ async def test_a_full_disk_fails_no_step(tmp_path: Path) -> None:
 async def test_tampering_is_noticed(store: ArtifactStore) -> None:
     """Bytes that do not match the checksum are not handed out as evidence."""
     artifact = await store.put(RUN, "plan.json", b"{}")
-    (store.root / "spec_workflows" / RUN / "plan.json").write_bytes(b"[]")
+    (store.depot.root / "spec_workflows" / RUN / "plan.json").write_bytes(b"[]")
     with pytest.raises(OrchestratorError, match="artifact_unreadable"):
         await store.read(artifact)
 

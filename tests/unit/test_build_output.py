@@ -1,5 +1,7 @@
 """Where a build stands and why it failed, read from BuildKit's plain progress."""
 
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -103,3 +105,12 @@ def test_pieces_make_no_difference(cuts: list[int]):
         output.feed(data[start:end])
     output.finish()
     assert (output.error, output.step) == (read(PIP).error, read(PIP).step)
+
+
+def test_the_heartbeat_says_step_time_and_size_of_the_log() -> None:
+    """An operator sees in the Web UI's pending activities whether a build still moves."""
+    output = BuildOutput()
+    output.feed(b"#5 [2/4] RUN pip install -r requirements.txt\n" + b"#5 1.5 x" * 200)
+    assert re.fullmatch(
+        r"build: \[2/4\] RUN pip install -r requirements.txt, after 0\.\d s, 1\.6 KiB of log", output.standing
+    )

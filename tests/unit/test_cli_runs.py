@@ -14,6 +14,7 @@ from starter.cli.exit_codes import ExitCode
 from tests.unit.cli_stage import RUN_ID, EvidenceHost, Operator, Stage
 from tests.workflow.scripted_host import GATE
 from workflows.errors import OrchestratorError
+from workflows.models.plan import DIFF_IN_HISTORY_BYTES
 from workflows.models.policy import ApprovalGate
 from workflows.models.record import RunRecord
 from workflows.models.request import RunRequest
@@ -160,7 +161,7 @@ def test_diff_is_whole_and_ready_for_git_apply(operator: Operator, serving: Serv
     serving().diff_lines = 2000
     record = operator.run()
     assert record.plan is not None
-    assert len(record.plan.diff) == 8 * 1024
+    assert len(record.plan.diff) == DIFF_IN_HISTORY_BYTES
     result = operator.types("diff", record.run_id)
     assert result.exit_code == ExitCode.OK
     assert hashlib.sha256(result.stdout_bytes).hexdigest() == record.plan.diff_artifact.sha256  # type: ignore[union-attr]

@@ -15,6 +15,7 @@ from tests.unit.record_samples import ROLLED_BACK, artifact
 from tests.workflow.scripted_host import GATE
 from workflows.errors import OrchestratorError
 from workflows.models.approval import Verdict
+from workflows.models.manifest import Manifest, ManifestEntry
 from workflows.models.policy import ApprovalGate
 from workflows.models.record import RunRecord, RunReport
 from workflows.models.request import RunRequest
@@ -259,7 +260,7 @@ async def test_without_temporal_the_stored_report_is_read(tmp_path: Path) -> Non
     for name in (ROLLED_BACK.run_id, ROLLED_BACK.workflow_id):
         record = await starter.get(name)
         assert record.status is RunStatus.ROLLED_BACK
-        assert "report stored on this machine" in record.warnings[-1]
+        assert "this is the stored report" in record.warnings[-1]
     assert [r.run_id for r in await starter.list()] == [ROLLED_BACK.run_id]
     with pytest.raises(OrchestratorError) as caught:
         await starter.get("mm:other")
@@ -269,16 +270,25 @@ async def test_without_temporal_the_stored_report_is_read(tmp_path: Path) -> Non
 
 
 async def test_a_stored_report_is_evidence_itself(tmp_path: Path) -> None:
-    """The report cannot name itself or its manifest; read back, the record has both with checksums (I6)."""
+    """The report cannot name itself, its page or its manifest; read back, the record has all of them (I6)."""
     run_id = "01a2055f-7204-79a3-8011-6ff8ad3ed7b9"
     others = (artifact("analyze.log"), artifact("build.log"))
     stored_report(tmp_path, ROLLED_BACK.model_copy(update={"run_id": run_id, "artifacts": others}))
     directory = tmp_path / "artifacts" / "spec_workflows" / run_id
-    (directory / "manifest.json").write_text("{}")
+    page = b"<!DOCTYPE html>"
+    (directory / "report.html").write_bytes(page)
+    entry = ManifestEntry(
+        name="report.html",
+        sha256=hashlib.sha256(page).hexdigest(),
+        size_bytes=len(page),
+        content_type="text/html; charset=utf-8",
+    )
+    (directory / "manifest.json").write_text(Manifest(run_id=run_id, artifacts=(entry,)).model_dump_json())
     starter = await OrchestratorClient.connect("localhost:1", state_dir=tmp_path)
     found = {a.name: a for a in (await starter.get(run_id)).artifacts}
-    assert set(found) == {*(a.name for a in others), "report.json", "manifest.json"}
-    for name in ("report.json", "manifest.json"):
+    assert set(found) == {*(a.name for a in others), "report.json", "report.html", "manifest.json"}
+    assert found["report.html"].content_type == "text/html; charset=utf-8"
+    for name in ("report.json", "report.html", "manifest.json"):
         data = (directory / name).read_bytes()
         assert (found[name].sha256, found[name].size_bytes) == (hashlib.sha256(data).hexdigest(), len(data))
 

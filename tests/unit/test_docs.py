@@ -96,3 +96,24 @@ def test_the_house_is_drawn_as_it_stands() -> None:
 def test_the_readme_is_short() -> None:
     """About a hundred lines: what does not fit belongs elsewhere."""
     assert len(README.splitlines()) <= 120
+
+
+def test_every_picture_is_shown_small_and_real() -> None:
+    """``make screenshots`` makes them; one that no page shows, or that is too heavy, does not stay."""
+    pictures = {path.name: path for path in (ROOT / "docs" / "screenshots").iterdir()}
+    shown = set(
+        re.findall(r"screenshots/([\w-]+\.png)", README + (ROOT / "docs" / "OPERATING.md").read_text())
+    )
+    assert set(pictures) == shown
+    assert {name for name, path in pictures.items() if path.stat().st_size >= 250_000} == set()
+    assert {path.read_bytes()[:8] for path in pictures.values()} == {b"\x89PNG\r\n\x1a\n"}
+
+
+def test_every_state_of_a_run_is_explained() -> None:
+    """Who filters the list by ``mm_state`` finds each of its words."""
+    page = (ROOT / "docs" / "OPERATING.md").read_text()
+    words = set(re.findall(r'"([a-z_]+)"', (ROOT / "workflows" / "visibility.py").read_text()))
+    states = words & {"initializing", "planning", "executing", "finalizing", "awaiting_external",
+                      "awaiting_slot", "completed", "no_commit", "failed", "canceled"}  # fmt: skip
+    assert len(states) == 10
+    assert [state for state in states if f"`{state}`" not in page] == []

@@ -15,7 +15,8 @@ from workflows.lifecycle import (
 from workflows.models.artifact import RunArtifact, artifact_type
 from workflows.models.record import FileTouched, RunRecord
 from workflows.models.status import RunStatus, StepName, StepStatus
-from workflows.visibility import details, memo, mm_state, progress, step_ledger
+from workflows.visibility import memo, mm_state, progress, step_ledger
+from workflows.web_details import details
 
 T0 = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -206,5 +207,5 @@ def test_details_cannot_be_broken_by_a_message() -> None:
     """A pipe or a newline in a message stays inside its cell of the table."""
     book = ledger()
     book.begin(StepName.BUILD, 1, T0, "a | b\n# c")
-    row = next(line for line in details(book.record).splitlines() if "| build |" in line)
-    assert row.endswith("a \\| b # c |")
+    row = next(line for line in details(book.record).splitlines() if "\u00a0build" in line)
+    assert row.endswith("`a ¦ b # c` |")

@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from activities.adapters.redaction import Redactor, secrets_in
+from activities.adapters.redaction import Redactor
 from activities.adapters.secret_patterns import MASK, is_secret_name
+from activities.adapters.secret_sources import secrets_in
 
 CANARY = "C4n4ry/with+odd=chars"
 PRIVATE_KEY = "-----BEGIN RSA PRIVATE KEY-----\nMIIEpAIB\nAAKCAQEA\n-----END RSA PRIVATE KEY-----"

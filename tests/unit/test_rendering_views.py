@@ -19,6 +19,7 @@ from starter.rendering.runs import RunTable
 from starter.rendering.steps import changes, progress
 from tests.unit import record_samples as samples
 from workflows.models.record import RunRecord
+from workflows.models.status import RunStatus
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "cli"
 VIEWS: dict[str, Callable[[RunRecord], RenderableType]] = {
@@ -27,7 +28,7 @@ VIEWS: dict[str, Callable[[RunRecord], RenderableType]] = {
     "progress": lambda record: progress(record, samples.NOW),
     "plan": lambda record: plan_view(record.plan) if record.plan else "",
     "list": lambda record: RunTable((record, samples.SUCCEEDED)),
-    "artifacts": lambda record: ArtifactTable(record.artifacts),
+    "artifacts": lambda record: ArtifactTable(record.artifacts, record.steps),
     "changes": lambda record: "\n".join(changes(None, record)),
 }
 CASES = [
@@ -83,6 +84,29 @@ def test_a_view_fits_its_console(view: str, name: str, width: int) -> None:
         r"\s*(sha256 |file:///|mm-orchestrator |git add|In another|or:|.*\.log |Start the Docker)"
     )
     assert [line for line in lines if len(line) > width and not copied.match(line)] == []
+
+
+def screen_lines(text: str, width: int) -> int:
+    """Lines on a terminal of that width, which wraps what we do not."""
+    return sum(max(1, -(-len(line) // width)) for line in text.splitlines())
+
+
+@pytest.mark.parametrize("status", list(RunStatus))
+def test_explain_is_one_screen_whatever_there_is_to_say(status: RunStatus) -> None:
+    """At most 40 lines at 100 columns; what matters most is still there: why, the state, what to type."""
+    record = samples.overflowing(status)
+    text = rendered(explain_view(record), 100)
+    assert screen_lines(text, 100) <= 40
+    for heading in ("What happened", "What state is left", "What to type", "What is not undone", "Where the"):
+        assert heading in text
+    assert "build_failed in step build" in text
+    assert f"more: mm-orchestrator show {record.run_id}" in text
+
+
+@pytest.mark.parametrize("name", [name for name in samples.ALL if name != "hostile"])
+def test_an_ordinary_run_is_explained_on_a_small_screen(name: str) -> None:
+    """Every sample of a status fits as well."""
+    assert screen_lines(rendered(explain_view(samples.ALL[name]), 100), 100) <= 40
 
 
 def test_colours_are_for_colour_terminals_alone(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from worker.evidence import store_address
 from worker.settings import WorkerSettings, load_settings
 from workflows.errors import OrchestratorError
 
@@ -172,3 +173,74 @@ def test_files_hold_what_should_not_be_in_the_environment(
     assert settings.statsd_host == "environment.example"
     monkeypatch.setenv("MM_ORCHESTRATOR_SECRETS_DIR", str(tmp_path / "nowhere"))
     assert load_settings().llm_api_key.get_secret_value() == ""
+
+
+LOGIN = {
+    "TEMPORAL_ARTIFACT_S3_ACCESS_KEY_ID": "someone",
+    "TEMPORAL_ARTIFACT_S3_SECRET_ACCESS_KEY": "sk-canary-store",
+}
+
+
+@pytest.mark.parametrize(
+    ("given", "public", "place", "public_place"),
+    [
+        ("minio:9000", None, ("minio:9000", False), (None, False)),
+        ("http://minio:9000/", None, ("minio:9000", False), (None, False)),
+        ("https://s3.example.org", None, ("s3.example.org", True), (None, False)),
+        ("minio:9000", "https://files.example.org", ("minio:9000", False), ("files.example.org", True)),
+        (
+            "https://minio:9000",
+            "files.example.org:9443",
+            ("minio:9000", True),
+            ("files.example.org:9443", True),
+        ),
+    ],
+)
+def test_store_address_is_a_host_or_a_url(
+    monkeypatch: pytest.MonkeyPatch,
+    given: str,
+    public: str | None,
+    place: tuple[str, bool],
+    public_place: tuple[str | None, bool],
+) -> None:
+    """An address that says http or https wins over the setting; browsers may have another one."""
+    for name, value in {**LOGIN, "TEMPORAL_ARTIFACT_S3_ENDPOINT": given}.items():
+        monkeypatch.setenv(name, value)
+    if public:
+        monkeypatch.setenv("MM_ORCHESTRATOR_ARTIFACT_PUBLIC_ENDPOINT", public)
+    address = store_address(load_settings())
+    assert address is not None
+    assert (address.endpoint, address.use_ssl) == place
+    assert (address.public_endpoint, address.public_ssl) == public_place
+    assert "sk-canary" not in repr(address)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("TEMPORAL_ARTIFACT_S3_ENDPOINT", "http://user:sk-canary@minio:9000"),
+        ("TEMPORAL_ARTIFACT_S3_ENDPOINT", "user:sk-canary@minio:9000"),
+        ("TEMPORAL_ARTIFACT_S3_ENDPOINT", "http://minio:9000/bucket"),
+        ("TEMPORAL_ARTIFACT_S3_ENDPOINT", "minio:9000/bucket"),
+        ("TEMPORAL_ARTIFACT_S3_ENDPOINT", "ftp://minio"),
+        ("TEMPORAL_ARTIFACT_S3_ENDPOINT", "minio:port"),
+        ("MINIO_BUCKET", "spec_workflows"),
+        ("MM_ORCHESTRATOR_ARTIFACT_PUBLIC_ENDPOINT", "https://host/?key=sk-canary"),
+        ("MM_ORCHESTRATOR_RETENTION_DAYS", "0"),
+    ],
+)
+def test_wrong_settings_of_the_store(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    """The variable is named, its value is not."""
+    for variable, given in {**LOGIN, name: value}.items():
+        monkeypatch.setenv(variable, given)
+    with pytest.raises(OrchestratorError, match=name) as caught:
+        load_settings()
+    assert caught.value.code == "settings_invalid"
+    assert "sk-canary" not in caught.value.message
+
+
+def test_store_without_a_login_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Evidence is not put where anybody may."""
+    monkeypatch.setenv("TEMPORAL_ARTIFACT_S3_ENDPOINT", "minio:9000")
+    with pytest.raises(OrchestratorError, match="TEMPORAL_ARTIFACT_S3_ACCESS_KEY_ID"):
+        load_settings()

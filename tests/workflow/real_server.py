@@ -3,13 +3,13 @@
 import asyncio
 import sys
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from temporalio.client import Client, WorkflowHandle
+from temporalio.client import Client, Interceptor, WorkflowHandle
 from temporalio.testing import WorkflowEnvironment
 
 from activities.adapters.temporal_runs import TemporalRuns
@@ -70,23 +70,34 @@ class Town:
 
 
 @asynccontextmanager
-async def town(host: ScriptedHost, server: str | None = None) -> AsyncIterator[Town]:
+async def town(
+    host: ScriptedHost,
+    server: str | None = None,
+    interceptors: Sequence[Interceptor] = (),
+    **wired: Any,
+) -> AsyncIterator[Town]:
     """Start everything; workers and server end with the body.
 
     Args:
         host: the Docker host.
         server: path of another release's command line; None: the one that is installed with us.
+        interceptors: the client's.
+        wired: more fields of the wiring.
     """
     settings = WorkerSettings(task_queue=QUEUE)
     binary = server or str(Path(sys.executable).parent / "temporal")
     async with await WorkflowEnvironment.start_local(
-        dev_server_existing_path=binary, data_converter=data_converter, dev_server_extra_args=server_flags()
+        dev_server_existing_path=binary,
+        data_converter=data_converter,
+        dev_server_extra_args=server_flags(),
+        interceptors=list(interceptors),
     ) as env:
         wiring = Wiring(
             host=HOST,
             activities={n: a for n, a in host.activities().items() if n not in REAL},
             mask=str,
             of_temporal=lambda client: bind_temporal(TemporalRuns(client, QUEUE)),
+            **wired,
         )
         assert {port.name for port in PORTS} >= REAL
         async with running_workers(env.client, settings, wiring):

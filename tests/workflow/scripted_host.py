@@ -14,6 +14,7 @@ from temporalio import activity
 from workflows import ports
 from workflows.errors import OrchestratorError
 from workflows.models.artifact import RunArtifact
+from workflows.models.delivery import DeliverInput, DeliverResult
 from workflows.models.failure import Failure
 from workflows.models.finding import Finding, FindingKind
 from workflows.models.guarding import (
@@ -74,6 +75,8 @@ BESIDES = {
     "watch_run",
     "read_record",
     "settle",
+    "deliver",
+    "notify",
 }
 STEPS = {port.name for port in ports.PORTS} - BESIDES
 
@@ -218,7 +221,9 @@ class ScriptedHost:
         )
 
     def _report(self, job: ports.ReportInput) -> ports.ArtifactsResult:
-        return ports.ArtifactsResult(artifacts=(artifact("report.json"), artifact("manifest.json")))
+        return ports.ArtifactsResult(
+            artifacts=(artifact("report.json"), artifact("report.html"), artifact("manifest.json"))
+        )
 
     def _check_token(self, job: CheckTokenInput) -> TokenChecked:
         """``by:alice`` is a good token of Alice's, anything else one that is refused with that code."""
@@ -251,5 +256,11 @@ class ScriptedHost:
     def _read_record(self, job: GuardedRun) -> ReadRecordResult:
         return ReadRecordResult()
 
+    def _notify(self, job: ports.NotifyInput) -> ports.NotifyResult:
+        return ports.NotifyResult(kept=True)
+
     def _settle(self, job: SettleInput) -> SettleResult:
-        return SettleResult(settled=True, state="as before")
+        return SettleResult(settled=True, state="as before", manifest=artifact("manifest.json"))
+
+    def _deliver(self, job: DeliverInput) -> DeliverResult:
+        return DeliverResult()

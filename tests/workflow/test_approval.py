@@ -245,7 +245,7 @@ async def test_files_put_back_before_a_wait_are_not_told_as_changed(stage_of: St
 
 
 async def test_a_flood_of_refused_attempts_cannot_stop_the_run(stage_of: StageOf) -> None:
-    """The first hundred are on record, the rest is counted out; an approval still gets through (I4)."""
+    """The first twenty are on record, the rest only as it was sent; an approval gets through (I4)."""
     stage = await stage_of(ScriptedHost(gate=GATE))
     handle = await stage.start(requested_by="dave")
     record = await stage.until(handle, WAITING)
@@ -257,7 +257,7 @@ async def test_a_flood_of_refused_attempts_cannot_stop_the_run(stage_of: StageOf
     await handle.execute_update("Approve", {"approver": "alice", "plan_digest": record.plan.digest})
     final = await handle.result()
     assert final["status"] == "succeeded"
-    assert [a["verdict"] for a in final["approvals"]] == ["refused"] * 100 + ["approved"]
-    assert "more than 100 attempts to approve or reject were refused" in final["warnings"]
+    assert [a["verdict"] for a in final["approvals"]] == ["refused"] * 20 + ["approved"]
+    assert "more than 20 attempts to approve or reject were refused" in final["warnings"]
     assert len(json.dumps(final)) < 1024 * 1024
     assert "check_token" not in stage.host.asked

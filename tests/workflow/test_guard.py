@@ -34,6 +34,7 @@ async def test_a_terminated_run_is_settled(step: str) -> None:
         await run.terminate("an operator was in a hurry")
         report = await here.guard_report(run)
         assert (report["closing"], report["settled"], report["complete"]) == ("terminated", True, True)
+        assert report["manifest"]["sha256"], "the checksum that proves the bundle is in the result"
         (job,) = host.jobs["settle"]
         assert job.run_id == run.first_execution_run_id
         assert job.record is not None

@@ -4,7 +4,8 @@ import asyncio
 from typing import Any
 
 import pytest
-from temporalio.client import WorkflowFailureError
+from temporalio.api.sdk.v1 import WorkflowMetadata
+from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 
 from tests.workflow.real_server import LANE, town
 from tests.workflow.scripted_host import GATE, NOW, ScriptedHost
@@ -38,6 +39,23 @@ class OneWriter:
             return report(job)
 
         host.answers |= {"patch": begin, "report": end}
+
+
+async def shown_in_the_web_ui(run: WorkflowHandle[Any, Any]) -> str:
+    """A workflow's current details."""
+    told: WorkflowMetadata = await run.query("__temporal_workflow_metadata", result_type=WorkflowMetadata)
+    return told.current_details
+
+
+async def listed(client: Client, state: str, holds: set[str]) -> set[str]:
+    """What a list by state names, once it names these; visibility lags a little."""
+    found: set[str] = set()
+    for _ in range(100):
+        found = {run.id async for run in client.list_workflows(f'mm_state="{state}"')}
+        if holds <= found:
+            break
+        await asyncio.sleep(0.05)
+    return found
 
 
 async def test_runs_on_one_project_write_one_after_the_other_in_order() -> None:
@@ -75,11 +93,20 @@ async def test_place_and_holder_are_seen_while_a_run_waits() -> None:
         described = await third.describe()
         assert await described.memo_value("waiting_reason") == "lane"
         assert described.search_attributes["mm_state"] == ["awaiting_slot"]
+        shown = await shown_in_the_web_ui(third)
+        assert f"**Waits for its turn** on project shop: place 2, behind run `{holder}`" in shown
+        assert f"mm-orchestrator cancel {third.first_execution_run_id}" in shown
+        assert await listed(here.client, "awaiting_slot", holds={second.id, third.id}) == {
+            second.id,
+            third.id,
+        }
+        assert await listed(here.client, "executing", holds={first.id}) == {first.id}
+        order = await shown_in_the_web_ui(here.client.get_workflow_handle(LANE))
+        assert f"Run `{holder}` may change it now." in order
+        assert f"2. `{third.first_execution_run_id}`" in order
         view = await here.lane()
-        assert (view.holder, view.waiting) == (
-            holder,
-            (second.first_execution_run_id, third.first_execution_run_id),
-        )
+        waiting = (second.first_execution_run_id, third.first_execution_run_id)
+        assert (view.holder, view.waiting) == (holder, waiting)
         await second.cancel()
         with pytest.raises(WorkflowFailureError):
             await second.result()

@@ -90,3 +90,7 @@ class Finding(Model):
     """What was asked beside the evidence, and its answer: knowledge, package index, image; a line each."""
     doubts: tuple[str, ...] = ()
     """Why a person should look before this package is installed (supply chain); empty: no reason."""
+
+    def without_prose(self) -> "Finding":
+        """What was done about it, small in the history; whoever asks has seen the rest."""
+        return self.model_copy(update={"quotes": (), "reason": "", "consulted": (), "doubts": ()})

@@ -2,6 +2,7 @@
 
 from enum import StrEnum
 
+from workflows.models.artifact import RunArtifact
 from workflows.models.base import Model
 from workflows.models.lane import Hold
 from workflows.models.record import RunRecord
@@ -51,6 +52,8 @@ class GuardReport(Model):
     """Whether all of that was measured to be as before."""
     state: str = ""
     """One sentence: the state the service was left in."""
+    manifest: RunArtifact | None = None
+    """The manifest of the run's evidence, with the checksum that proves the bundle (I6)."""
 
 
 class OpenJournal(Model):
@@ -106,6 +109,8 @@ class SettleResult(Model):
     settled: bool
     complete: bool = True
     state: str = ""
+    manifest: RunArtifact | None = None
+    """The manifest of the evidence, with its checksum; None where nothing was reported."""
 
 
 class ReadRecordResult(Model):

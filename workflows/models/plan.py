@@ -12,7 +12,7 @@ from workflows.models.base import Model
 from workflows.models.finding import Finding
 from workflows.models.verification import Verification
 
-DIFF_IN_HISTORY_BYTES = 8 * 1024
+DIFF_IN_HISTORY_BYTES = 4 * 1024
 
 
 class GeneratedBy(StrEnum):
@@ -84,7 +84,7 @@ class ActionPlan(Model):
     summary: str
     steps: tuple[PlanStep, ...]
     diff: str = ""
-    """Masked, cut at 8 KiB for the history; the whole is the ``patch.diff`` artifact."""
+    """Masked, cut at 4 KiB for the history; the whole is the ``patch.diff`` artifact."""
     diff_sha256: str
     """SHA-256 of the real, unmasked diff bytes."""
     diff_artifact: RunArtifact | None = None

@@ -191,3 +191,5 @@ class ApprovalGate(Model):
     """Approver identity -> its roles."""
     requires_approval_when: tuple[RiskRule, ...] = ()
     """The risk rules that the plan step evaluates."""
+    announced: bool = False
+    """Whether somebody is told that the run waits: a webhook is configured on the project's host."""

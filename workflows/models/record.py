@@ -89,6 +89,8 @@ class RunRecord(Model):
     service: str | None = None
     instruction: str
     requested_by: str | None = None
+    retry_of: str | None = None
+    """Run id of the run that this one repeats."""
     plan: ActionPlan | None = None
     steps: tuple[StepRecord, ...] = ()
     rounds: int = 0

@@ -30,6 +30,8 @@ class RunRequest(BaseModel):
     patch: Annotated[str, StringConstraints(max_length=256 * 1024)] | None = None
     approval_token: str | None = None
     max_rounds: Annotated[int, Field(ge=1, le=20)] | None = None
+    retry_of: Annotated[str, StringConstraints(pattern=r"^[0-9a-f-]{36}$")] | None = None
+    """Run id of the run that this one repeats; only kept on record."""
 
     @property
     def unknown_fields(self) -> tuple[str, ...]:

@@ -79,6 +79,8 @@ class NeighbourProof(Model):
     """Neighbours whose restart policy restarted them (``neighbour_restarted``)."""
     dry_run_new: tuple[str, ...] = ()
     """Services that a plain ``up`` would change now and would not have changed before."""
+    omitted: int = 0
+    """So many further containers, of which nothing is to be said, are only in ``containers.json``."""
     daemon_restarted: bool = False
     """Whether the Docker daemon restarted meanwhile."""
     excused: tuple[str, ...] = ()

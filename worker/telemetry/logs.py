@@ -7,12 +7,11 @@ then a console line on a terminal or one JSON object elsewhere.
 import logging
 import sys
 from collections.abc import Callable, MutableMapping
-from functools import cache
 from typing import Any, Final, TextIO
 
 import structlog
+from opentelemetry import trace
 from structlog.typing import Processor
-from temporalio.runtime import LogForwardingConfig, LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 
 from worker.settings import LogFormat
 
@@ -35,6 +34,7 @@ def configure_logs(level: str, log_format: LogFormat, mask: Mask, stream: TextIO
     console = log_format is LogFormat.CONSOLE or (log_format is LogFormat.AUTO and target.isatty())
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
+        _trace_id,
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
@@ -66,15 +66,12 @@ def configure_logs(level: str, log_format: LogFormat, mask: Mask, stream: TextIO
     )
 
 
-@cache
-def core_runtime() -> Runtime:
-    """The Temporal SDK's engine, once per process, with its log lines among ours.
-
-    By itself it writes them to standard output, where ``--json`` promises one document and nothing else.
-    """
-    forwarding = LogForwardingConfig(logging.getLogger("temporalio.core"))
-    wanted = TelemetryFilter(core_level="WARN", other_level="ERROR")
-    return Runtime(telemetry=TelemetryConfig(logging=LoggingConfig(wanted, forwarding=forwarding)))
+def _trace_id(_logger: object, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """Structlog processor: which trace a line belongs to, where tracing is on."""
+    found = trace.get_current_span().get_span_context()
+    if found.is_valid:
+        event["trace_id"] = trace.format_trace_id(found.trace_id)
+    return event
 
 
 class _Masking:
