@@ -62,10 +62,10 @@ _CODES: dict[Left, str] = {
     Left.NO_RUN: """
         artifact_corrupt artifact_elsewhere artifact_missing artifact_unreadable baseline_invalid
         bundle_refused clock_skew embedded_failed file_exists journal_missing key_exists key_unreadable
-        nothing_to_retry run_already_ended run_not_ended search_attributes_unusable settings_invalid state_dir_busy
-        state_dir_invalid store_bucket store_clock_skew store_credentials store_full store_refused
-        store_unreachable store_unwritable temporal_unavailable unknown_run
-        worker_not_polling worker_unavailable
+        nothing_to_retry run_already_ended run_not_ended search_attributes_unusable settings_invalid
+        state_dir_busy state_dir_invalid store_bucket store_clock_skew store_credentials store_full
+        store_refused store_unreachable store_unwritable temporal_unavailable unknown_run worker_not_polling
+        worker_unavailable
     """,
 }
 
