@@ -88,6 +88,7 @@ class Restart:
         forced = _step(job).force_recreate and not replaced
         flags = UpFlags(force_recreate=forced, renew_anon_volumes=bool(renewed))
         log = await self._up(job, flags, guard, children, redactor, saved)
+        _note_left_behind(guard, renewed)
         await self._give_names_back(job, guard)
         events = await self.docker.past_events(target.project.name, begun)
         after = await self.docker.snapshot(target)
@@ -236,6 +237,13 @@ def _require_replaced(
         detail = f"there are {len(after.containers)} containers, wanted {scale}"
     if detail:
         raise OrchestratorError("restart_failed", artifacts=artifacts, service=after.service, detail=detail)
+
+
+def _note_left_behind(guard: Guard, renewed: tuple[Mount, ...]) -> None:
+    """For ``clean``; only now: a volume that an ``up`` did not come to renew is still the service's own."""
+    names = {mount.name for mount in renewed}
+    if names:
+        guard.store.note(guard, lambda j: {"volumes_left": tuple(sorted({*j.volumes_left, *names}))})
 
 
 def _left_behind(mount: Mount) -> str:

@@ -1,4 +1,4 @@
-"""The commands that need a worker's parts: dev, worker, doctor, recover, policy check, diagnose.
+"""The commands that need a worker's parts: dev, worker, doctor, recover, clean, policy check, diagnose.
 
 Their imports are inside: ``--help`` and the commands that only ask Temporal should not wait for them.
 """
@@ -79,6 +79,22 @@ WhichPhase = Annotated[
     Literal["build", "run"] | None,
     typer.Option("--phase", help="When the log was written; default: guessed from it."),
 ]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Only list what would go.")]
+OlderThan = Annotated[
+    str,
+    typer.Option(
+        "--older-than",
+        metavar="AGE",
+        help="90d, 12w; default MM_ORCHESTRATOR_RETENTION_DAYS.",
+        show_default=False,
+    ),
+]
+KeepBytes = Annotated[
+    str, typer.Option("--keep-bytes", metavar="SIZE", help="Of files, over all runs; the oldest go first.")
+]
+IncludingUndelivered = Annotated[
+    bool, typer.Option("--including-undelivered", help="Also evidence that the artifact store never got.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else on stdout.")]
 
 
@@ -88,6 +104,7 @@ def add_commands(app: typer.Typer) -> None:
     app.command("worker")(worker)
     app.command("doctor")(doctor)
     app.command("recover")(recover)
+    app.command("clean")(clean)
     app.command("hold")(hold)
     app.command("release")(release)
     app.command("diagnose")(diagnose)
@@ -118,7 +135,7 @@ def worker() -> None:
 
 
 def doctor(worker: OnlyWorker = False) -> None:
-    """Check Docker, Compose, state directory, policy and Temporal; exit 5 when something is missing."""
+    """Is this machine ready, and will it stay so? One line per check; exit 5 when something is missing."""
     if worker:
         from worker.polling import polled_queues  # noqa: PLC0415
 
@@ -157,6 +174,37 @@ def recover(run: RunId = None, *, accept_current_state: AcceptCurrentState = Fal
     from worker.recover import recover_command  # noqa: PLC0415
 
     raise typer.Exit(asyncio.run(recover_command(_settings(), run, accept_current_state, _say)))
+
+
+def clean(
+    context: typer.Context,
+    *,
+    dry_run: DryRun = False,
+    older_than: OlderThan = "",
+    keep_bytes: KeepBytes = "5G",
+    including_undelivered: IncludingUndelivered = False,
+    as_json: Json = False,
+) -> None:
+    """Remove what settled runs left on this machine; exit 5 where something could not be removed."""
+    from starter.cli.session import session_of  # noqa: PLC0415
+    from worker.clean import clean as carry_out  # noqa: PLC0415
+    from worker.clean_view import clean_lines  # noqa: PLC0415
+    from worker.retention import Rules, age, byte_count  # noqa: PLC0415
+
+    settings = _settings()
+    try:
+        oldest = age(older_than or f"{settings.retention_days}d")
+        rules = Rules(datetime.now(UTC), oldest, byte_count(keep_bytes), including_undelivered)
+    except ValueError as error:
+        raise typer.BadParameter(str(error)) from error
+    report = asyncio.run(carry_out(settings, rules, dry_run=dry_run))
+    if as_json:
+        session_of(context).json(report)
+    else:
+        for line in clean_lines(report):
+            _say(line)
+    if report.failed:
+        raise typer.Exit(FAILED)
 
 
 def hold(project: Paused = None, *, reason: HoldReason = "", everything: Everything = False) -> None:

@@ -3,8 +3,6 @@
 import asyncio
 import os
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from enum import StrEnum
 from pathlib import Path
 from typing import Final
 
@@ -20,31 +18,17 @@ from activities.adapters.workspace import MINIMUM_FREE_BYTES
 from activities.checks.surroundings import require_compose
 from starter.address import live_stack, resolve_address, resolve_namespace
 from starter.connection import open_client, temporal_errors
+from worker import operating
+from worker.checkup import Check, Grade
 from worker.evidence import store_address
 from worker.settings import WorkerSettings
 from worker.temporal_server import temporal_executable
 from workflows.errors import OrchestratorError
 
+__all__ = ["Check", "Grade", "examine"]
+
 _MIB: Final = 1024**2
 _GIB: Final = 1024**3
-
-
-class Grade(StrEnum):
-    """How a check went; a note is worth knowing and nothing fails by it."""
-
-    OK = "ok"
-    NOTE = "note"
-    FAILED = "FAILED"
-
-
-@dataclass(frozen=True)
-class Check:
-    """One line of the doctor's answer."""
-
-    name: str
-    grade: Grade
-    detail: str
-    remedy: str = ""
 
 
 async def examine(settings: WorkerSettings) -> tuple[Check, ...]:
@@ -54,14 +38,21 @@ async def examine(settings: WorkerSettings) -> tuple[Check, ...]:
     questions: tuple[tuple[str, Callable[[], Awaitable[tuple[Grade, str]]]], ...] = (
         ("Docker daemon", lambda: _daemon(engine)),
         ("Docker Compose", lambda: _compose(compose)),
+        ("Permissions", lambda: operating.permissions(engine)),
         ("State directory", lambda: asyncio.to_thread(_state, settings)),
         ("Free space", lambda: asyncio.to_thread(_space, settings)),
+        ("Room for runs", lambda: asyncio.to_thread(operating.room, settings)),
+        ("Open journals", lambda: asyncio.to_thread(operating.journals, settings)),
+        ("Leftovers", lambda: operating.leftovers(settings)),
         ("Policy", lambda: asyncio.to_thread(_policy, settings.policy_path)),
+        ("Keys", lambda: asyncio.to_thread(operating.keys, settings)),
         ("Artifact store", lambda: asyncio.to_thread(_store, settings)),
         ("Spool", lambda: asyncio.to_thread(_spool, settings)),
         ("Notifications", lambda: asyncio.to_thread(_notifications, settings)),
         ("Embedded server", lambda: asyncio.to_thread(_embedded)),
         ("Temporal", lambda: _temporal(settings)),
+        ("Clock", lambda: operating.clock(settings)),
+        ("Worker", lambda: operating.worker(settings)),
     )
     return tuple(await asyncio.gather(*(_ask(name, question) for name, question in questions)))
 

@@ -55,12 +55,33 @@ async def polled_queues(settings: WorkerSettings) -> tuple[Polled, ...]:
     return found
 
 
-async def _last(client: Client, queue: str, kind: "TaskQueueType.ValueType") -> datetime | None:
+async def served_queues(settings: WorkerSettings) -> tuple[str, ...]:
+    """The same two, asked by any worker: that of a container has another host name than its host.
+
+    Raises:
+        OrchestratorError: as ``polled_queues``.
+    """
+    address = resolve_address(settings)
+    host = settings.host or (await DockerEngine.from_environment(os.environ).info()).name
+    queues = {settings.task_queue: _WORKFLOW, settings.host_queue(host): _ACTIVITY}
+    with temporal_errors(address):
+        client = await open_client(address, resolve_namespace(settings, address))
+        missing = [
+            queue for queue, kind in queues.items() if await _last(client, queue, kind, anybody=True) is None
+        ]
+    if missing:
+        raise OrchestratorError("worker_not_polling", queues=", ".join(missing), machine=host)
+    return tuple(queues)
+
+
+async def _last(
+    client: Client, queue: str, kind: "TaskQueueType.ValueType", *, anybody: bool = False
+) -> datetime | None:
     request = DescribeTaskQueueRequest(
         namespace=client.namespace, task_queue=TaskQueue(name=queue), task_queue_type=kind
     )
     answer = await client.workflow_service.describe_task_queue(request)
-    times = [_at(poller) for poller in answer.pollers if _is_ours(poller)]
+    times = [_at(poller) for poller in answer.pollers if anybody or _is_ours(poller)]
     return max((at for at in times if datetime.now(UTC) - at < _FRESH), default=None)
 
 

@@ -105,7 +105,7 @@ class WorkerSettings(NotifySettings):
     retention_days: Annotated[int, Field(ge=1, le=3650)] = Field(
         default=90, validation_alias="MM_ORCHESTRATOR_RETENTION_DAYS"
     )
-    """How long the object store keeps evidence."""
+    """How long the object store keeps evidence, and ``clean`` what settled runs left on this machine."""
 
     llm_url: HttpAddress | None = Field(default=None, validation_alias="MM_ORCHESTRATOR_LLM_URL")
     """Of an API that speaks OpenAI's protocol, without ``/chat/completions``; None: no model is asked."""

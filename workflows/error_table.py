@@ -19,13 +19,14 @@ _AGAIN = {True: "yes", False: "no"}
 def error_table() -> str:
     """Markdown, one row per code, in alphabetical order."""
     rows = [
-        f"| `{code}` | {_plain(entry.cause)} | {_plain(entry.remedy)} | {_AGAIN[entry.retryable]} |"
+        f"| `{code}` | {plain(entry.cause)} | {plain(entry.remedy)} | {_AGAIN[entry.retryable]} |"
         for code, entry in sorted(CATALOGUE.items())
     ]
     return _HEAD + "\n".join(rows) + "\n"
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """A sentence of the catalogue for a table's cell; facts become ``<words>``."""
     return text.replace("!r}", "}").replace("{", "<").replace("}", ">").replace("|", "\\|")
 
 

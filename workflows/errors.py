@@ -226,6 +226,8 @@ CATALOGUE: dict[str, ErrorEntry] = _rows(
                "Start it (mm-orchestrator dev), set TEMPORAL_ADDRESS, or use --local."),
     ErrorEntry("worker_unavailable", "No worker answers for run {run}.",
                "Start one (mm-orchestrator worker, or mm-orchestrator dev), then try again."),
+    ErrorEntry("clock_skew", "This machine's clock and that of Temporal's server are {seconds} s apart.",
+               "Set both by NTP; until then approvals expire early or late."),
     ErrorEntry("worker_not_polling", "No worker of this machine ({machine}) asks for work on: {queues}.",
                "Look at its log; start it again (mm-orchestrator worker)."),
     ErrorEntry("run_already_ended", "Run {run} has ended already: {status}.", "mm-orchestrator explain {run}"),

@@ -10,6 +10,8 @@ from activities.adapters.docker_client import DockerClient
 from workflows.models.marks import ImageMark
 
 HELD_REPOSITORY = "mm-orchestrator/held"
+HOLDER_PREFIX = "mm-orchestrator-held-"
+_OTHER_ROLES = ("tagged",)
 RUN_LABEL = "io.moonmind.orchestrator.run"
 PROJECT_LABEL = "io.moonmind.orchestrator.project"
 SERVICE_LABEL = "io.moonmind.orchestrator.service"
@@ -104,7 +106,7 @@ class DockerImages:
             False where the image is gone already.
         """
         suffix = "" if role == "previous" else f"-{role}"
-        name = f"mm-orchestrator-held-{run_id}{suffix}"
+        name = f"{HOLDER_PREFIX}{run_id}{suffix}"
         # an image that Compose built carries its labels, and a container inherits them: blank them
         compose = {facts.PROJECT: "", facts.SERVICE: ""}
         marks = {RUN_LABEL: run_id, PROJECT_LABEL: project, SERVICE_LABEL: service, **compose}
@@ -159,13 +161,15 @@ class DockerImages:
 
         def release(api: docker.APIClient) -> None:
             for container in api.containers(all=True, filters={"label": f"{RUN_LABEL}={run_id}"}):
+                if not any(name.startswith(f"/{HOLDER_PREFIX}{run_id}") for name in container["Names"]):
+                    continue  # somebody else's, whatever its label says
                 try:
                     api.remove_container(container["Id"], v=True)
                 except NotFound:
                     continue
             for image in api.images(name=HELD_REPOSITORY):
                 for ref in image.get("RepoTags") or ():
-                    if ref.startswith(f"{HELD_REPOSITORY}:{run_id}"):  # every role of this run
+                    if ref.partition(":")[2] in {run_id, *(f"{run_id}-{role}" for role in _OTHER_ROLES)}:
                         _untag(api, ref)
 
         await self.client.change(release)

@@ -7,6 +7,7 @@ no project file was changed, or the journal can restore it.
 """
 
 import hashlib
+import shutil
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -185,6 +186,25 @@ class JournalStore:
                 return journal
             _require_current(journal, guard.epoch)
             return self._save(journal, settled=Settlement(by=by, at=self.now(), outcome=outcome))
+
+    def bury(self, run_id: str, generation: int) -> None:
+        """Let go of a settled journal and its pre-images; doing it again finishes what was interrupted.
+
+        A mark stays in its place: a late step, or a reset of the run's workflow, cannot open it anew.
+
+        Raises:
+            OrchestratorError: ``journal_open`` where it is not settled, ``journal_unreadable``.
+        """
+        directory = self._existing(run_id, generation)
+        with short_lock(directory / "edit.lock"):
+            journal = self.find(run_id, generation)
+            if journal is not None and journal.settled is None:
+                raise OrchestratorError("journal_open", run_id=run_id)
+            with _writing(directory):
+                if journal is not None:
+                    write_durably(directory / "journal.json", _TOMBSTONE)
+                if (directory / "pre").is_dir():
+                    shutil.rmtree(directory / "pre")
 
     def guard(self, run_id: str, generation: int, epoch: int) -> Guard:
         """The guard of a holder who was given ``epoch``; 0 means: the first holder."""

@@ -60,6 +60,8 @@ class Journal(Model):
     """Names of the volumes that the target's containers had without a name of their own."""
     volumes_made: tuple[str, ...] = ()
     """Volumes that this run's own containers brought, noted before those containers are removed."""
+    volumes_left: tuple[str, ...] = ()
+    """Former anonymous volumes that this run's own renewal left behind, unused."""
     previous_image_id: str | None = None
     """What the target's containers ran."""
     tag_image_id: str | None = None

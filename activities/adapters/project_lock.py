@@ -74,3 +74,15 @@ def short_lock(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(fd)
+
+
+def in_use(path: Path) -> bool:
+    """Whether somebody holds a lock on a file: it is written or carried right now."""
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError:  # gone, or a link
+        return False
+    try:
+        return not _try_lock(fd)
+    finally:
+        os.close(fd)

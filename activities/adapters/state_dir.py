@@ -46,6 +46,11 @@ def safe_name(name: str) -> str:
     return name
 
 
+def is_safe_name(name: str) -> bool:
+    """Whether it is one, for names that are read from a directory."""
+    return _SAFE_NAME.fullmatch(name) is not None
+
+
 @dataclass(frozen=True)
 class StateDir:
     """Creates the directory (0700) on construction and names its parts.
@@ -117,6 +122,11 @@ class StateDir:
         return self.root / "keys"
 
     @property
+    def plans(self) -> Path:
+        """The real diffs of plans, one directory per run."""
+        return self.root / "plans"
+
+    @property
     def holds(self) -> Path:
         """An operator's pauses, one file each."""
         return self.root / "holds"
@@ -148,7 +158,7 @@ class StateDir:
 
     def plan_dir(self, run_id: str, digest: str) -> Path:
         """Where the real bytes of one plan lie."""
-        return self.root / "plans" / safe_name(run_id) / safe_name(digest)
+        return self.plans / safe_name(run_id) / safe_name(digest)
 
 
 @dataclass(frozen=True)

@@ -40,9 +40,18 @@ class UsedTokens:
 
     def _forget_expired(self, now: datetime) -> None:
         for path in self.state.used_tokens.glob("[!.]*"):
-            told = _read(path).get("expires_at")
-            if isinstance(told, str) and datetime.fromisoformat(told) + _REMEMBERED < now:
+            at = forgotten_at(path)
+            if at is not None and at < now:
                 path.unlink(missing_ok=True)
+
+
+def forgotten_at(path: Path) -> datetime | None:
+    """From when on a record of a used token is of no use; None where that cannot be read."""
+    told = _read(path).get("expires_at")
+    try:
+        return datetime.fromisoformat(told) + _REMEMBERED if isinstance(told, str) else None
+    except ValueError:
+        return None
 
 
 def _read(path: Path) -> dict[str, Any]:

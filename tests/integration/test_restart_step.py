@@ -197,6 +197,7 @@ async def test_anonymous_volume_over_installed_packages_is_renewed(host: HostFac
     assert "renewed" in marker
     (warning,) = restarted.warnings
     assert old_volume in warning
+    assert on.journals.read(on.run_id).volumes_left == (old_volume,)
     on.sandbox.engine.volumes.get(old_volume).remove()
 
 
