@@ -163,6 +163,7 @@ async def test_what_was_said_before_the_last_start(engine: DockerEngine, compose
         if "\n9000" in await engine.logs(container.id):
             break
         await asyncio.sleep(0.1)
+    (container,) = await engine.containers(sandbox.name)  # as it stands since that start, not just before it
     assert "the crash" not in await engine.logs(container.id, 2000)
     assert container.restart_count > 0
     assert (await engine.last_words(container)).strip() == "the crash"

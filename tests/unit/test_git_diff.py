@@ -30,7 +30,7 @@ def checkout(tmp_path: Path) -> Path:
 def test_the_one_way_git_is_called() -> None:
     """Every option that keeps git from writing or running something is there."""
     assert git_diff_argv("/w", ("a", "b")) == [
-        "git", "--no-optional-locks", "--literal-pathspecs",
+        "git", "--no-optional-locks", "--literal-pathspecs", "-c", "diff.autoRefreshIndex=false",
         "-c", "core.fsmonitor=", "-c", "safe.directory=*", "-C", "/w",
         "diff", "--no-ext-diff", "--no-textconv", "--no-color", "--relative", "HEAD", "--", "a", "b",
     ]  # fmt: skip
