@@ -47,11 +47,7 @@ def git_diff_argv(workspace: str, paths: tuple[str, ...]) -> list[str]:
     refresh (2 of 100 times where all are made within milliseconds).
     """
     return [
-        *(
-            "git",
-            "--no-optional-locks",
-            "--literal-pathspecs",
-        ),
+        *("git", "--no-optional-locks", "--literal-pathspecs", "-c", "diff.autoRefreshIndex=false"),
         *("-c", "core.fsmonitor=", "-c", "safe.directory=*", "-C", workspace),
         *("diff", "--no-ext-diff", "--no-textconv", "--no-color", "--relative", "HEAD", "--", *paths),
     ]
