@@ -38,8 +38,6 @@ class Stack:
 
     workspace: Path
     state: Path
-    overrides: tuple[Path, ...] = ()
-    """Further compose files."""
     name: str = field(default_factory=lambda: f"mmstack-{uuid4().hex[:6]}")
     temporal_port: int = field(default_factory=free_port)
     ui_port: int = field(default_factory=free_port)
@@ -68,19 +66,16 @@ class Stack:
             "MM_MINIO_CONSOLE_PORT": str(self.console_port),
         }
 
-    def compose(self, *args: str, timeout: float = 120, given: str = "") -> str:
-        """``docker compose -f temporal-compose.yaml [-f ...] ARGS``; the output of both streams."""
+    def compose(self, *args: str, timeout: float = 120) -> str:
+        """``docker compose -f temporal-compose.yaml ARGS``; the output of both streams."""
         done = subprocess.run(
-            ["docker", "compose", *self._files(), *args],
+            ["docker", "compose", "-f", str(COMPOSE_FILE), *args],
             env=_plain(os.environ) | self.settings,
-            input=given, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             text=True, timeout=timeout, check=False,
         )  # fmt: skip
         assert done.returncode == 0, f"{args}: {done.stdout[-4000:]}"
         return done.stdout
-
-    def _files(self) -> list[str]:
-        return [word for file in (COMPOSE_FILE, *self.overrides) for word in ("-f", str(file))]
 
     def up(self) -> None:
         """Bring it up, images built where they are ours, and wait until all of it is healthy."""

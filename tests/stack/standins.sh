@@ -15,7 +15,6 @@ SERVER=temporalio/server:1.32.1
 UI=temporalio/ui:2.54.1
 DOCKER_CLI=docker:28-cli
 MINIO=mm-orchestrator/minio:20260212
-SOCKET_PROXY=nginx:1.28-alpine
 
 if [ "${1:-}" = --remove ]; then
     mapfile -t made < <(docker image ls --filter "label=$LABEL" --format '{{.Repository}}:{{.Tag}}')
@@ -125,15 +124,6 @@ CMD ["server", "/data", "--console-address", ":9001"]
 DOCKERFILE
 }
 
-make_nginx() {
-    cat >"$1/Dockerfile" <<DOCKERFILE
-FROM $BASE
-RUN apt-get update && apt-get install -y --no-install-recommends nginx-light wget && rm -rf /var/lib/apt/lists/*
-STOPSIGNAL SIGQUIT
-ENTRYPOINT ["nginx", "-g", "daemon off;"]
-DOCKERFILE
-}
-
 make_docker_cli() {
     local plugins
     plugins=$(dirname "$(find /usr/libexec/docker /usr/lib/docker /usr/local/lib/docker -name docker-compose 2>/dev/null | head -n 1)")
@@ -172,4 +162,3 @@ provide "$TOOLS" make_tools
 provide "$SERVER" make_server
 provide "$UI" make_ui
 provide "$MINIO" make_minio
-provide "$SOCKET_PROXY" make_nginx
