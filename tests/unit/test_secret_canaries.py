@@ -215,13 +215,13 @@ def test_time_grows_with_length_only(hostile: str):
 
     def seconds(length: int) -> float:
         text = hostile * (length // len(hostile))
-        began = time.perf_counter()
+        began = time.thread_time()  # a busy machine takes its time, not the redactor's
         redactor.text(text)
-        return time.perf_counter() - began
+        return time.thread_time() - began
 
     seconds(4096)
-    short = min(seconds(32 * 1024) for _ in range(3))
-    assert min(seconds(256 * 1024) for _ in range(3)) < 40 * max(short, 0.0005)
+    short = min(seconds(64 * 1024) for _ in range(5))
+    assert min(seconds(512 * 1024) for _ in range(5)) < 40 * max(short, 0.0005)
 
 
 def test_the_last_words_of_a_process_are_masked():
