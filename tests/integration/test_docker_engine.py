@@ -166,7 +166,9 @@ async def test_what_was_said_before_the_last_start(engine: DockerEngine, compose
     (container,) = await engine.containers(sandbox.name)  # as it stands since that start, not just before it
     assert "the crash" not in await engine.logs(container.id, 2000)
     assert container.restart_count > 0
-    assert (await engine.last_words(container)).strip() == "the crash"
+    told = (await engine.last_words(container)).splitlines()
+    assert told[0] == "the crash"  # the daemon may note the start after the first lines of it
+    assert len(told) < 9000
 
 
 async def test_logs_mounts_and_secrets(engine: DockerEngine, stack: ComposeSandbox):
