@@ -12,6 +12,7 @@ from typing import Final
 from workflows.models.record import RunRecord, StepRecord
 from workflows.models.snapshot import NeighbourProof
 from workflows.models.status import RunStatus, StepName, StepStatus
+from workflows.quantities import seconds
 
 NEVER_UNDONE: Final = "data written to volumes, databases or the container's writable layer"
 ONCE: Final = (StepName.PREFLIGHT, StepName.ROLLBACK, StepName.REPORT)
@@ -29,32 +30,9 @@ class Command:
     line: str
 
 
-def seconds(value: float) -> str:
-    """A duration as people say it."""
-    if value < 10:
-        return f"{value:.1f} s"
-    if value < 90:
-        return f"{value:.0f} s"
-    minutes, rest = divmod(round(value), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
-
-
 def when(instant: datetime | None) -> str:
     """An instant in UTC, to the second; a dash where there is none."""
     return "-" if instant is None else instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def size(count: int) -> str:
-    """A number of bytes with the unit that fits."""
-    if count < 1024:
-        return f"{count} B"
-    value, unit = count / 1024, "KiB"
-    for bigger in ("MiB", "GiB"):
-        if value < 1024:
-            break
-        value, unit = value / 1024, bigger
-    return f"{value:.1f} {unit}"
 
 
 def took(step: StepRecord) -> float | None:

@@ -8,7 +8,7 @@ import shlex
 from datetime import timedelta
 from typing import Final
 
-from workflows import telling
+from workflows import quantities, telling
 from workflows.markdown import code, command, fence, link, one_line, words
 from workflows.models.approval import Verdict
 from workflows.models.lane import LaneView
@@ -221,7 +221,7 @@ def _row(step: StepRecord) -> str:
     if step.status is StepStatus.IN_PROGRESS and step.started_at is not None:
         time = f"since{_NO_BREAK}{step.started_at:%H:%M:%S}"
     else:
-        time = telling.seconds(spent).replace(" ", _NO_BREAK) if spent is not None else ""
+        time = quantities.seconds(spent).replace(" ", _NO_BREAK) if spent is not None else ""
     number = f"{_NO_BREAK}{step.round}" if step.round > 1 else ""
     name = f"{_SYMBOL[step.status]}{_NO_BREAK}{step.name}{number}"
     return f"| {name}{_GAP} | {time}{_GAP} | {words(step.message, 160)} |"

@@ -4,7 +4,7 @@ import re
 import time
 from dataclasses import dataclass, field
 
-from workflows.telling import seconds, size
+from workflows.quantities import seconds, size
 
 _PREFIX = re.compile(r"^#(?P<vertex>\d+) (?:(?P<seconds>\d+\.\d+) )?(?P<text>.*)$")
 _PRINTED = re.compile(rb"#\d+ \d+\.\d+ ")

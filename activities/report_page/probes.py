@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from activities.report_page.markup import Html, join, tag
-from workflows.telling import seconds
+from workflows.quantities import seconds
 
 _LINE: Final = re.compile(
     r"\S+Z \+ *(?P<after>\d+\.\d+)s (?P<good>ok  |FAIL) (?P<check>.*?) \[(?P<vantage>worker|target)\] "

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Final, TypeVar
 
 from activities.report_page.markup import Child, Html, bullets, section, table, tag
-from workflows import telling
+from workflows import quantities, telling
 from workflows.models.approval import Approval
 from workflows.models.artifact import RunArtifact
 from workflows.models.record import Compared, RunRecord
@@ -116,8 +116,8 @@ def artifacts(found: tuple[RunArtifact, ...], links: Mapping[str, str]) -> Html 
         return None
     headers = ("Artifact", "Size", "Kept until", "State", "SHA-256")
     rows = [
-        (_named(one, links.get(one.name, "")), telling.size(one.size_bytes), f"{one.retain_until:%Y-%m-%d}",
-         str(one.state), tag("code", one.sha256))
+        (_named(one, links.get(one.name, "")), quantities.size(one.size_bytes),
+         f"{one.retain_until:%Y-%m-%d}", str(one.state), tag("code", one.sha256))
         for one in found
     ]  # fmt: skip
     note = "manifest.json lists all of them; mm-orchestrator verify-bundle checks them."

@@ -3,7 +3,7 @@
 from typing import Final
 
 from activities.report_page.markup import Child, Html, bullets, facts, join, section, tag, text
-from workflows import telling
+from workflows import quantities, telling
 from workflows.models.finding import Finding
 from workflows.models.plan import GeneratedBy
 from workflows.models.record import RunRecord, RunReport
@@ -49,9 +49,9 @@ def outcome(record: RunRecord) -> Html:
 def _took(record: RunRecord) -> str | None:
     if record.completed_at is None:
         return None
-    whole = telling.seconds((record.completed_at - record.created_at).total_seconds())
+    whole = quantities.seconds((record.completed_at - record.created_at).total_seconds())
     down = record.downtime_seconds
-    return f"{whole}, of which the service was down {telling.seconds(down)}" if down is not None else whole
+    return f"{whole}, of which the service was down {quantities.seconds(down)}" if down is not None else whole
 
 
 def failure(record: RunRecord) -> Html | None:

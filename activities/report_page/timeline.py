@@ -8,7 +8,8 @@ from typing import Final
 from activities.report_page.markup import Html, join, table, tag
 from workflows.models.record import RunRecord, StepRecord
 from workflows.models.status import StepName, StepStatus
-from workflows.telling import ONCE, seconds
+from workflows.quantities import seconds
+from workflows.telling import ONCE
 
 _WIDTH: Final = 1000.0
 _NARROWEST: Final = 6.0

@@ -17,8 +17,9 @@ from starter.links import LONGEST_LINK, ArtifactLink, link_to
 from starter.rendering.evidence import ArtifactTable, link_lines
 from starter.rendering.plan import diff_text
 from starter.rendering.style import plain
-from starter.rendering.text import exact_but_safe, one_line, size, when
+from starter.rendering.text import exact_but_safe, one_line, when
 from workflows.models.record import RunRecord
+from workflows.quantities import size
 
 
 def diff(context: typer.Context, run: RunName) -> None:

@@ -10,9 +10,10 @@ from rich.text import Text
 
 from starter.links import ArtifactLink
 from starter.rendering.style import plain, said
-from starter.rendering.text import one_line, size, step_label
+from starter.rendering.text import one_line, step_label
 from workflows.models.artifact import ArtifactState, RunArtifact
 from workflows.models.record import StepRecord
+from workflows.quantities import size
 
 
 @dataclass(frozen=True)

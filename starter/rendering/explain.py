@@ -10,13 +10,14 @@ from rich.padding import Padding
 from rich.text import Text
 
 from starter.rendering.style import heading, plain, said, status
-from starter.rendering.text import one_line, seconds, step_label, when
+from starter.rendering.text import one_line, step_label, when
 from starter.statistics.completeness import missing_types
 from workflows.models.artifact import ArtifactState
 from workflows.models.plan import GeneratedBy
 from workflows.models.record import RunRecord
 from workflows.models.snapshot import NeighbourProof
 from workflows.models.status import RunStatus, StepName, StepStatus
+from workflows.quantities import seconds
 
 NEVER_UNDONE = "what the service wrote to volumes, databases and its container's writable layer"
 _CHANGING = (StepName.PATCH, StepName.BUILD, StepName.RESTART, StepName.VERIFY)

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from starter.rendering.text import seconds
 from starter.statistics.model import Criterion, Month, Spread
+from workflows.quantities import seconds
 
 NO_DATA: Final = "no data"
 

@@ -5,7 +5,7 @@ from rich.table import Table
 from rich.text import Text
 
 from starter.rendering.style import heading, said
-from starter.rendering.text import clean, one_line, seconds, short_hash
+from starter.rendering.text import clean, one_line, short_hash
 from workflows.models.plan import (
     ActionPlan,
     AnalyzeStep,
@@ -17,6 +17,7 @@ from workflows.models.plan import (
     RollbackStep,
     VerifyStep,
 )
+from workflows.quantities import seconds
 
 _AUTHORS = {
     GeneratedBy.OPERATOR: "operator",

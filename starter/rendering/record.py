@@ -9,9 +9,10 @@ from rich.text import Text
 from starter.rendering.explain import neighbour_line
 from starter.rendering.steps import step_table
 from starter.rendering.style import heading, said, status
-from starter.rendering.text import seconds, short_hash, size, when
+from starter.rendering.text import short_hash, when
 from workflows.models.approval import Approval
 from workflows.models.record import RollbackOutcome, RunRecord
+from workflows.quantities import seconds, size
 
 
 def record_view(record: RunRecord, now: datetime | None = None) -> RenderableType:

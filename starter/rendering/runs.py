@@ -8,8 +8,9 @@ from rich.table import Table
 from rich.text import Text
 
 from starter.rendering.style import said, status
-from starter.rendering.text import one_line, seconds, when
+from starter.rendering.text import one_line, when
 from workflows.models.record import RunRecord
+from workflows.quantities import seconds
 
 ONE_LINE_WIDTH = 120
 """Columns from which on a run fits a line."""

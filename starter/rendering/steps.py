@@ -7,9 +7,10 @@ from rich.table import Table
 from rich.text import Text
 
 from starter.rendering.style import STEP_STYLE, SYMBOL, said, status
-from starter.rendering.text import clock, one_line, seconds, step_label, took
+from starter.rendering.text import clock, one_line, step_label, took
 from workflows.models.record import RunRecord, StepRecord
 from workflows.models.status import RunStatus, StepName, StepStatus
+from workflows.quantities import seconds
 
 _SHOWN_WARNINGS = 3
 _ONCE = (StepName.PREFLIGHT, StepName.ROLLBACK, StepName.REPORT)

@@ -18,7 +18,6 @@ _UNSAFE: Final = re.compile(
 _UNSAFE_BUT_KEPT_IN_FILES: Final = re.compile(
     "[\x00-\x08\x0b\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
-_UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 def clean(text: str) -> str:
@@ -42,17 +41,6 @@ def log_lines(text: str) -> str:
     return clean(text.replace("\r\n", "\n").replace("\r", "\n"))
 
 
-def seconds(value: float) -> str:
-    """A duration as people say it."""
-    if value < 10:
-        return f"{value:.1f} s"
-    if value < 90:
-        return f"{value:.0f} s"
-    minutes, rest = divmod(round(value), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02d} min" if hours else f"{minutes} min {rest:02d} s"
-
-
 def when(instant: datetime | None) -> str:
     """An instant in UTC, to the second; a dash where there is none."""
     return "-" if instant is None else instant.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%SZ")
@@ -61,16 +49,6 @@ def when(instant: datetime | None) -> str:
 def clock(instant: datetime) -> str:
     """The time of day in UTC."""
     return instant.astimezone(UTC).strftime("%H:%M:%SZ")
-
-
-def size(count: int) -> str:
-    """A number of bytes with the unit that fits."""
-    value = float(count)
-    for unit in _UNITS:
-        if value < 1024 or unit == _UNITS[-1]:
-            return f"{count} B" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1024
-    raise AssertionError  # the last unit takes every size
 
 
 def short_hash(digest: str | None) -> str:

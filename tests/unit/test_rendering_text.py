@@ -13,11 +13,10 @@ from starter.rendering.text import (
     exact_but_safe,
     log_lines,
     one_line,
-    seconds,
     short_hash,
-    size,
     when,
 )
+from workflows.quantities import seconds, size
 
 
 @given(st.text())

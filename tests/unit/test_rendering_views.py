@@ -18,6 +18,7 @@ from starter.rendering.record import record_view
 from starter.rendering.runs import RunTable
 from starter.rendering.steps import changes, progress
 from tests.unit import record_samples as samples
+from tests.unit.overflowing_samples import overflowing
 from workflows.models.record import RunRecord
 from workflows.models.status import RunStatus
 
@@ -94,7 +95,7 @@ def screen_lines(text: str, width: int) -> int:
 @pytest.mark.parametrize("status", list(RunStatus))
 def test_explain_is_one_screen_whatever_there_is_to_say(status: RunStatus) -> None:
     """At most 40 lines at 100 columns; what matters most is still there: why, the state, what to type."""
-    record = samples.overflowing(status)
+    record = overflowing(status)
     text = rendered(explain_view(record), 100)
     assert screen_lines(text, 100) <= 40
     for heading in ("What happened", "What state is left", "What to type", "What is not undone", "Where the"):

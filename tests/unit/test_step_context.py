@@ -4,11 +4,9 @@ import asyncio
 import io
 import json
 import logging
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
-import structlog
 from opentelemetry.sdk.trace import TracerProvider
 from temporalio import activity
 from temporalio.testing import ActivityEnvironment
@@ -67,18 +65,6 @@ def test_a_rollback_is_told_by_what_earlier_steps_said() -> None:
     for number in range(300):
         contexts.of(ports.LocateInput(run_id=f"run-{number}", project="p"), INFO)
     assert len(contexts._seen) == 256
-
-
-@pytest.fixture
-def stream() -> Iterator[io.StringIO]:
-    """Where the lines go; the process's logging is put back afterwards."""
-    root = logging.getLogger()
-    before, level = root.handlers[:], root.level
-    target = io.StringIO()
-    yield target
-    root.handlers[:] = before
-    root.setLevel(level)
-    structlog.reset_defaults()
 
 
 async def test_lines_of_libraries_and_threads_carry_it_with_the_trace(stream: io.StringIO) -> None:

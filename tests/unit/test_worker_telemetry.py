@@ -3,9 +3,7 @@
 import io
 import json
 import logging
-from collections.abc import Iterator
 
-import pytest
 import structlog
 
 from activities.adapters.redaction import Redactor
@@ -13,18 +11,6 @@ from worker.settings import LogFormat
 from worker.telemetry import configure_logs
 
 SECRET = "ghp_" + "a1B2" * 9
-
-
-@pytest.fixture
-def stream() -> Iterator[io.StringIO]:
-    """Where the lines go; the process's logging is put back afterwards."""
-    root = logging.getLogger()
-    before, level = root.handlers[:], root.level
-    target = io.StringIO()
-    yield target
-    root.handlers[:] = before
-    root.setLevel(level)
-    structlog.reset_defaults()
 
 
 def lines(stream: io.StringIO) -> list[dict[str, object]]:
