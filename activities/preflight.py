@@ -3,6 +3,7 @@
 import asyncio
 import os
 from dataclasses import dataclass
+from pathlib import Path
 
 from temporalio import activity
 
@@ -17,7 +18,7 @@ from activities.adapters.image_users import image_users
 from activities.adapters.journal import JournalStore
 from activities.adapters.journal_history import runs_begun
 from activities.adapters.masking import Masking
-from activities.adapters.own_container import own_container
+from activities.adapters.own_container import OWN_MOUNTS, own_container
 from activities.adapters.policy_file import PolicySource
 from activities.checks.calling import compose_call, same_place
 from activities.checks.fitness import cautions, refuse_shared_namespace, refuse_unfit
@@ -55,6 +56,8 @@ class Preflight:
     masking: Masking
     announced: bool = False
     """Whether somebody is told when a run waits."""
+    own_mounts: Path = OWN_MOUNTS
+    """Tells in which container the worker runs, if in any."""
 
     @activity.defn(name=ports.PREFLIGHT.name)
     async def preflight(self, job: ports.PreflightInput) -> ports.PreflightResult:
@@ -76,7 +79,7 @@ class Preflight:
         service_rules = rules.services.get(service.name, ServicePolicy())
         gate = approval_gate(policy, service_rules, request, service.name)
         limits, lowered = run_limits(policy, request)
-        own = await own_container(self.engine.client)
+        own = await own_container(self.engine.client, self.own_mounts)
         refuse_own(own, model, service.name)
         refuse_shared_namespace(model, service)
         grant = granted(policy, job.project, service.name, rules, self.journals.now())

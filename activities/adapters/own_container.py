@@ -15,7 +15,7 @@ from docker.errors import NotFound
 from activities.adapters import docker_facts as facts
 from activities.adapters.docker_client import DockerClient
 
-_MOUNTINFO = Path("/proc/self/mountinfo")
+OWN_MOUNTS = Path("/proc/self/mountinfo")
 _CONTAINER = re.compile(r"/containers/([0-9a-f]{64})/(?:hostname|resolv\.conf|hosts)\b")
 _DESKTOP = ("/host_mnt", "/run/desktop/mnt/host")
 """Where Docker Desktop's virtual machine has the paths of the real host."""
@@ -46,7 +46,7 @@ class OwnContainer:
         return str(PurePosixPath(source) / inside.relative_to(mount.destination))
 
 
-async def own_container(client: DockerClient, mountinfo: Path = _MOUNTINFO) -> OwnContainer | None:
+async def own_container(client: DockerClient, mountinfo: Path = OWN_MOUNTS) -> OwnContainer | None:
     """Asks the daemon about the container that this process's own mounts name.
 
     Raises:

@@ -103,6 +103,10 @@ class PreflightHost:
         assert self._untouched() == before
         return caught.value
 
+    def asked(self, instruction: str, **request: object) -> PreflightInput:
+        """Preflight's input for an instruction on this project."""
+        return self._input(instruction, request)
+
     def _input(self, instruction: str, request: dict[str, object]) -> PreflightInput:
         asked = RunRequest.model_validate({"instruction": instruction, **request})
         run = RunRef(run_id=RUN_ID, workflow_id="mm:test")

@@ -4,6 +4,7 @@ import os
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,7 @@ from activities.adapters.compose_runner import ComposeRunner
 from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.state_dir import StateDir
 from activities.checks.implicit_project import implicit_names
+from activities.preflight import Preflight
 from tests.conftest import ComposeFactory
 from tests.integration.preflight_host import (
     COMPOSE,
@@ -22,6 +24,7 @@ from tests.integration.preflight_host import (
     host_maker,
 )
 from tests.sandbox import unique_project_name
+from workflows.errors import OrchestratorError
 
 
 @pytest.fixture
@@ -115,3 +118,25 @@ class TestImplicitName:
         (directory / "compose.yaml").write_text("services: [")
         names = await self._names(directory, DOCKER_HOST=f"unix://{tmp_path}/none.sock")
         assert names == ("mmt-broken",)
+
+
+class TestInAContainer:
+    """A worker in a container of the project itself, whose mounts are those of a real container."""
+
+    @staticmethod
+    def _in(host: PreflightHost, tmp_path: Path, service: str) -> Preflight:
+        """Preflight as it would run in that service's container."""
+        (container,) = host.sandbox.containers(service)
+        mounts = tmp_path / "mountinfo"
+        mounts.write_text(f"1 1 0:1 /containers/{container.id}/hostname /etc/hostname rw - ext4 /dev/a rw\n")
+        return replace(host.step, own_mounts=mounts)
+
+    async def test_it_does_not_repair_itself(self, make_host: MakeHost, tmp_path: Path) -> None:
+        """Nor does it act on directories that its own container does not share with the host."""
+        host = make_host()
+        host.sandbox.up()
+        step = self._in(host, tmp_path, "worker")
+        with pytest.raises(OrchestratorError, match="own_service"):
+            await step.preflight(host.asked("restart worker"))
+        with pytest.raises(OrchestratorError, match="workspace_elsewhere"):
+            await step.preflight(host.asked(REPAIR))
