@@ -31,13 +31,6 @@ NOWHERE = {"TEMPORAL_ADDRESS": "127.0.0.1:1"}
 
 
 @pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
-    """One server for this module."""
-    with Stage() as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
 def shown(stage: Stage, tmp_path_factory: pytest.TempPathFactory) -> tuple[Operator, RunRecord]:
     """An operator and a run that succeeded; whoever changes its evidence puts it back."""
     operator = Operator(stage, tmp_path_factory.mktemp("state"))

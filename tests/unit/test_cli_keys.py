@@ -13,13 +13,11 @@ from activities.adapters.state_dir import StateDir
 from activities.adapters.used_tokens import UsedTokens
 from activities.check_token import CheckToken
 from starter.cli.exit_codes import ExitCode
-from tests.unit.cli_stage import EvidenceHost, Stage
-from tests.unit.test_cli_runs import Operator, stage
+from tests.unit.cli_stage import EvidenceHost, Operator, Stage
 from tests.workflow.scripted_host import GATE
 from workflows.models.policy import Trust
 from workflows.models.status import RunStatus
 
-__all__ = ["stage"]
 SIGNED = GATE.model_copy(update={"trust": Trust.SIGNED})
 
 

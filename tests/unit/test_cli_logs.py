@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import io
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -138,13 +137,6 @@ def test_following_ends_when_nothing_more_can_come(
 ) -> None:
     """A failed build may be done again in the next round; a run that has ended does nothing again."""
     assert over(record(status, steps=steps), BUILD) is expected
-
-
-@pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
-    """One server for this module."""
-    with Stage() as running:
-        yield running
 
 
 def test_a_log_is_followed_to_the_end_of_its_run(

@@ -24,19 +24,6 @@ FORGOTTEN = "0190a1b2-0000-4000-8000-000000000001"
 REQUEST = RunRequest(service="api", instruction="repair it", requested_by="dave")
 
 
-@pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
-    """One server for this module."""
-    with Stage() as running:
-        yield running
-
-
-@pytest.fixture
-def operator(stage: Stage, tmp_path: Path) -> Operator:
-    """An operator with a state directory of their own."""
-    return Operator(stage, tmp_path)
-
-
 Serving = Callable[..., BundleHost]
 
 

@@ -23,19 +23,6 @@ from workflows.models.status import RunStatus
 UNSAFE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e]")
 
 
-@pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
-    """One server for this module."""
-    with Stage() as running:
-        yield running
-
-
-@pytest.fixture
-def operator(stage: Stage, tmp_path: Path) -> Operator:
-    """An operator with a state directory of their own."""
-    return Operator(stage, tmp_path)
-
-
 Serving = Callable[..., EvidenceHost]
 
 

@@ -24,13 +24,6 @@ ROOT = Path(__file__).parents[2]
 RUN_ID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
-@pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
-    """One server for this module."""
-    with Stage() as running:
-        yield running
-
-
 @pytest.fixture
 def host(stage: Stage, tmp_path: Path) -> Iterator[EvidenceHost]:
     """A scripted host with its workers."""

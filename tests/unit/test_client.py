@@ -24,13 +24,6 @@ from workflows.models.status import RunStatus, StepName, StepStatus
 REQUEST = RunRequest(service="api", instruction="repair the missing dependency", requested_by="dave")
 
 
-@pytest.fixture(scope="module")
-def stage() -> Iterator[Stage]:
-    """One server for this module."""
-    with Stage() as running:
-        yield running
-
-
 @pytest.fixture
 def serving(stage: Stage, tmp_path: Path) -> Iterator[Callable[..., EvidenceHost]]:
     """A factory ``serving(gate=None) -> EvidenceHost`` with workers until the test ends."""
