@@ -139,8 +139,11 @@ class Judge:
         found = []
         for container in now.of(TARGET):
             for path, content in self.contents.items():
-                if container.up and inside(self.site.engine, container.id, f"/app/{path[4:]}") != content:
-                    found.append(f"{container.name} does not run the planned {path}")
+                if not container.up:
+                    continue
+                there = inside(self.site.engine, container.id, f"/app/{path[4:]}")
+                if there != content:
+                    found.append(f"{container.name} runs {there!r}, not the planned {path}: {content!r}")
         return found
 
 
