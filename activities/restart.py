@@ -30,6 +30,7 @@ from activities.adapters.redaction import Redactor
 from activities.belongings import Belongings
 from activities.holding import hold_previous
 from activities.masked_paths import install_places, masked_places, volumes_to_renew
+from activities.naming import give_name_back
 from activities.stop_story import downtime_seconds, sigterm_warnings
 from workflows import ports
 from workflows.errors import OrchestratorError
@@ -153,14 +154,16 @@ class Restart:
             log.write((await self.docker.logs(container.id)).encode())
 
     async def _give_names_back(self, job: RestartInput, guard: Guard) -> None:
-        """An ``up`` that was killed leaves its new container named ``<hash>_<name>`` (COMPOSE fact 4)."""
+        """An ``up`` before this one may have been killed between creating a container and naming it."""
         containers = await self.docker.containers_at_rest(job.target.project.name, job.target.service)
         taken = {container.name for container in containers}
         for container in containers:
             renamed = _INTERIM_NAME.fullmatch(container.name)
             if renamed is not None and renamed["name"] not in taken:
-                guard.check()
-                await self.docker.rename(container.id, renamed["name"])
+                named = await give_name_back(self.docker, guard, container, renamed["name"])
+                if container.up and not named.up:
+                    guard.check()
+                    await self.docker.start(container.id)
 
     async def _up(
         self,

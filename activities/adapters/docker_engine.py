@@ -224,9 +224,16 @@ class DockerEngine(DockerImages, DockerEvents):
         """
         await self.client.change(lambda api: api.start(container_id))
 
-    async def rename(self, container_id: str, name: str) -> None:
-        """Give a container back the name that a killed ``up`` took away (COMPOSE fact 4)."""
+    async def rename(self, container_id: str, name: str) -> bool:
+        """Give a container back the name that a killed ``up`` took away (COMPOSE fact 4).
+
+        Returns:
+            False where it is still called otherwise. Docker cannot rename what crashes and is about to be
+            started again: it answers 404, because the network sandbox is gone, not the container (26.1).
+        """
         await self._change(lambda api: api.rename(container_id, name))
+        now = await self.container(container_id)
+        return now is None or now.name == name
 
     async def secret_values(self, container_id: str) -> frozenset[str]:
         """Values that must be masked wherever they turn up (I5); never stored."""

@@ -15,7 +15,8 @@ from workflows.ownership import newly_made, reference_is_ours
 def begin_up(
     guard: Guard, present: Iterable[ContainerState], image_id: str | None, round_number: int
 ) -> Journal:
-    """Note that an ``up`` is about to start, durably.
+    """Note that an ``up`` is about to start, durably. An earlier one that was killed stays without an end:
+    a container that it ordered may appear only now.
 
     Args:
         guard: the right to change this run's project.
@@ -24,7 +25,7 @@ def begin_up(
         round_number: the run's round.
     """
     window = Window(began_at=guard.store.now(), round=round_number, image_id=image_id)
-    return guard.store.note(guard, lambda j: {**_up_over(j, present, guard), "ups": (*j.ups, window)})
+    return guard.store.note(guard, lambda j: {**_made(j, present), "ups": (*j.ups, window)})
 
 
 def end_up(guard: Guard, present: Iterable[ContainerState], *, exit_code: int = 0) -> Journal:
@@ -35,8 +36,8 @@ def end_up(guard: Guard, present: Iterable[ContainerState], *, exit_code: int = 
     """
 
     def noted(journal: Journal) -> Mapping[str, object]:
-        over = _up_over(journal, present, guard)
-        return over if exit_code == 0 else {"containers_made": over["containers_made"]}
+        made = _made(journal, present)
+        return {**made, "ups": _closed(journal.ups, guard)} if exit_code == 0 else made
 
     return guard.store.note(guard, noted)
 
@@ -67,9 +68,9 @@ def owns_reference(journal: Journal, reference: ImageMark | None) -> bool:
     )
 
 
-def _up_over(journal: Journal, present: Iterable[ContainerState], guard: Guard) -> Mapping[str, object]:
-    made = newly_made(present, journal.snapshot.containers, journal.ups)
-    return {"ups": _closed(journal.ups, guard), "containers_made": _union(journal.containers_made, made)}
+def _made(journal: Journal, present: Iterable[ContainerState]) -> Mapping[str, object]:
+    new = newly_made(present, journal.snapshot.containers, journal.ups)
+    return {"containers_made": _union(journal.containers_made, new)}
 
 
 def _build_over(journal: Journal, reference: ImageMark | None, guard: Guard) -> Mapping[str, object]:

@@ -18,6 +18,7 @@ from activities.adapters.journal import Guard, Journal
 from activities.adapters.process import ChildRegistry
 from activities.adapters.project_resources import ProjectResources
 from activities.belongings import Belongings
+from activities.naming import give_name_back
 from activities.restoring.images import ImageRestorer, ServiceRestored
 from activities.restoring.story import Story
 from workflows.models.snapshot import ContainerState, ServiceState
@@ -115,9 +116,9 @@ class ServiceRestorer:
             await self.docker.remove_container(container.id)
             self.story.say(f"Container {container.name} was begun by this run; it was removed.")
         for before in self.journal.snapshot.containers:
-            await self._same_name(before, now[before.id])
+            named = await self._same_name(before, now[before.id])
             if before.id not in left_alone:
-                await self._same_class(before, now[before.id])
+                await self._same_class(before, named)
         self.story.say("The previous containers were never replaced.")
 
     async def _stopped(self, container: ContainerState) -> ContainerState:
@@ -161,8 +162,8 @@ class ServiceRestorer:
         now = {container.number: container for container in made}
         for before in journal.snapshot.containers:
             if before.number in now:
-                await self._same_name(before, now[before.number])
-                await self._same_class(before, now[before.number])
+                named = await self._same_name(before, now[before.number])
+                await self._same_class(before, named)
 
     async def _renewed_volumes(self) -> set[str]:
         """Anonymous volumes with what the new image installed; they must not come along to the old one."""
@@ -182,11 +183,14 @@ class ServiceRestorer:
 
     # Shared by all.
 
-    async def _same_name(self, before: ContainerState, now: ContainerState) -> None:
-        if now.name != before.name:  # a killed `up` leaves <hash>_<name>
-            self.guard.check()
-            await self.docker.rename(now.id, before.name)
+    async def _same_name(self, before: ContainerState, now: ContainerState) -> ContainerState:
+        """The container with its name of before; it is down now where Docker needs that."""
+        if now.name == before.name:
+            return now
+        named = await give_name_back(self.docker, self.guard, now, before.name)
+        if named.name == before.name:
             self.story.say(f"Container {now.name} is called {before.name} again.")
+        return named
 
     async def _same_class(self, before: ContainerState, now: ContainerState) -> None:
         if before.up and not now.up:

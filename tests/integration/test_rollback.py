@@ -21,11 +21,16 @@ from workflows.errors import OrchestratorError
 
 pytestmark = [pytest.mark.timeout(240)]
 
+CRASH_LOOP = FILES | {
+    "api/Dockerfile": "FROM python:3.13-slim\nCOPY requirements.txt /\nCMD python -c 'exit(3)'\n",
+    "compose.yaml": "services:\n  api:\n    build: ./api\n    restart: always\n",
+}
 
-def wait_for_a_restart(rig: Rig) -> None:
-    """Until Docker restarted the crashing api."""
+
+def wait_for_a_restart(rig: Rig, times: int = 1) -> None:
+    """Until Docker restarted the crashing api so many times."""
     deadline = time.monotonic() + 60
-    while not rig.sandbox.container("api").attrs["RestartCount"]:
+    while rig.sandbox.container("api").attrs["RestartCount"] < times:
         assert time.monotonic() < deadline
         time.sleep(0.2)
 
@@ -124,11 +129,7 @@ async def test_a_crash_looping_service_is_led_back_to_its_crash_loop(
     compose_project: ComposeFactory, tmp_path: Path
 ) -> None:
     """Restored to its previous, unhealthy state: said truthfully, and not waited for."""
-    broken = FILES | {
-        "api/Dockerfile": "FROM python:3.13-slim\nCOPY requirements.txt /\nCMD python -c 'exit(3)'\n",
-        "compose.yaml": "services:\n  api:\n    build: ./api\n    restart: always\n",
-    }
-    rig = Rig(compose_project(broken), tmp_path)
+    rig = Rig(compose_project(CRASH_LOOP), tmp_path)
     rig.sandbox.up()
     wait_for_a_restart(rig)
     old_image = rig.sandbox.container("api").image.id
@@ -139,6 +140,27 @@ async def test_a_crash_looping_service_is_led_back_to_its_crash_loop(
     assert done.outcome.complete, done.outcome.mismatches
     assert "restored to its previous, unhealthy state" in done.outcome.state
     assert rig.sandbox.container("api").image.id == old_image
+    await rig.docker.release_hold(RUN)
+
+
+async def test_a_crash_looping_container_gets_its_name_back(
+    compose_project: ComposeFactory, tmp_path: Path
+) -> None:
+    """Docker answers 404 to a rename between two starts; the container is there all the same (seed 101)."""
+    rig = Rig(compose_project(CRASH_LOOP), tmp_path)
+    rig.sandbox.up()
+    wait_for_a_restart(rig)
+    old = rig.sandbox.container("api")
+    name = str(old.name)
+    await rig.patch(rig.plan({REQUIREMENTS: AFTER}))
+    old.stop(timeout=1)  # down it can be renamed
+    old.rename(f"{str(old.id)[:12]}_{name}")
+    old.start()
+    wait_for_a_restart(rig, 5)  # now it waits for seconds between two starts
+    done = await rig.rollback()
+    assert done.outcome.complete, done.outcome.mismatches
+    assert str(rig.sandbox.container("api").name) == name
+    assert rig.sandbox.container("api").status in {"restarting", "running"}
     await rig.docker.release_hold(RUN)
 
 
