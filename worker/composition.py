@@ -26,6 +26,7 @@ from activities.adapters.state_dir import PlanStore, StateDir
 from activities.adapters.temporal_runs import TemporalRuns
 from activities.adapters.throwaway import Throwaway
 from activities.adapters.used_tokens import UsedTokens
+from activities.adapters.witness import Witness
 from activities.analyze import Analyze
 from activities.approve import RecordApprovals, Revalidate
 from activities.build import Build
@@ -54,6 +55,7 @@ from worker.evidence import artifact_store
 from worker.observing import Observed, announces, mask_of, metrics_of, outbox_of
 from worker.own_secrets import known_secrets
 from worker.settings import WorkerSettings, queue_word
+from worker.witnessing import Witnessing
 from worker.workers import Activity, Wiring
 from workflows import ports
 from workflows.errors import OrchestratorError
@@ -183,6 +185,7 @@ def wire(adapters: Adapters, settings: WorkerSettings, host: str) -> Wiring:
         deliverable=Delivering(adapters.artifacts).anything,
         metrics=adapters.metrics,
         beside=observed.loops,
+        around_steps=(Witnessing(Witness(adapters.state), adapters.journals.begun),),
     )
 
 

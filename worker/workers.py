@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from temporalio.client import Client
-from temporalio.worker import Worker
+from temporalio.worker import Interceptor, Worker
 
 from activities.adapters.journal import Journal
 from activities.adapters.measuring import Metrics
@@ -60,6 +60,7 @@ class Wiring:
         metrics: where steps and runs are counted.
         leftovers: removes throwaway containers that nobody waits for any more, for the sweep.
         deliverable: whether the spool holds evidence that is ready to be delivered, for the sweep.
+        around_steps: interceptors between the count of the host's steps and the mapping of their errors.
     """
 
     host: str
@@ -72,6 +73,7 @@ class Wiring:
     deliverable: Callable[[], bool] = lambda: False
     beside: Callable[[Client], tuple[Loop, ...]] = lambda _client: ()
     metrics: Metrics = field(default_factory=Metrics)
+    around_steps: tuple[Interceptor, ...] = ()
 
 
 def build_workers(client: Client, settings: WorkerSettings, wiring: Wiring) -> tuple[Worker, Worker]:
@@ -96,7 +98,7 @@ def build_workers(client: Client, settings: WorkerSettings, wiring: Wiring) -> t
         client,
         task_queue=settings.host_queue(wiring.host),
         activities=[run for name, run in bound.items() if name not in _ANYWHERE],
-        interceptors=[StepMetrics(wiring.metrics), mapping],
+        interceptors=[StepMetrics(wiring.metrics), *wiring.around_steps, mapping],
         max_concurrent_activities=_CONCURRENT_STEPS,
         max_heartbeat_throttle_interval=_HEARTBEAT_THROTTLE,
         default_heartbeat_throttle_interval=_HEARTBEAT_THROTTLE,

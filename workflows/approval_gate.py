@@ -136,13 +136,20 @@ def satisfied(gate: ApprovalGate, plan: ActionPlan, approvals: Iterable[Approval
 
 def approved_until(gate: ApprovalGate, plan: ActionPlan, approvals: Iterable[Approval]) -> datetime | None:
     """When the approval lapses because too few of them are valid; None where there never were enough."""
+    counting = (a for a in approvals if _counts(a, plan))
+    return enough_until(
+        gate.quorum, ((a.approver, a.valid_until) for a in counting if a.valid_until is not None)
+    )
+
+
+def enough_until(quorum: int, standing: Iterable[tuple[str | None, datetime]]) -> datetime | None:
+    """When fewer than ``quorum`` different people stand by it; None where there never were enough."""
     people: dict[str, datetime] = {}
-    for approval in approvals:
-        if _counts(approval, plan) and approval.valid_until is not None:
-            name = _normal(approval.approver)
-            people[name] = max(approval.valid_until, people.get(name, approval.valid_until))
+    for who, until in standing:
+        name = _normal(who)
+        people[name] = max(until, people.get(name, until))
     latest = sorted(people.values(), reverse=True)
-    return latest[gate.quorum - 1] if len(latest) >= gate.quorum else None
+    return latest[quorum - 1] if len(latest) >= quorum else None
 
 
 def same_person(one: str | None, other: str | None) -> bool:

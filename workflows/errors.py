@@ -149,7 +149,11 @@ CATALOGUE: dict[str, ErrorEntry] = _rows(
                "Split the change, or raise the limit in the policy."),
     ErrorEntry("plan_drifted", "The files or the policy changed after the plan was made: {detail}",
                "Start again; the new plan is made from the files as they are now."),
+    ErrorEntry("not_as_measured", "This host was told to act on something that it did not measure or plan for this run: {detail}.",
+               "Start again. Where it happens again, find out who else polls or fills the task queues: see SECURITY.md."),
     # Approval
+    ErrorEntry("approval_not_seen", "Plan {digest} needs {quorum} signed approval(s), and this host has not checked so many.",
+               "Start again and approve the new plan. Where it happens again, find out who else polls the task queues: see SECURITY.md."),
     ErrorEntry("approval_expired", "Nothing was written within {limit}: no approval is in force.", "Start again when an approver is there."),
     ErrorEntry("approval_rejected", "{approver} rejected the plan: {reason}", "Read the reason; change the request."),
     ErrorEntry(

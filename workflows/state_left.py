@@ -31,14 +31,14 @@ class Left(StrEnum):
 
 _CODES: dict[Left, str] = {
     Left.UNTOUCHED: """
-        ambiguous_instruction ambiguous_service approval_expired approval_impossible approval_rejected
-        build_context_missing build_context_remote circuit_open compose_files_missing compose_invalid
-        compose_missing compose_too_old config_drift diff_invalid diff_not_allowed diff_too_large disk_full
-        docker_endpoint_mismatch dockerfile_inline image_only_service invalid_request no_safe_fix
-        outside_maintenance_window own_service plan_drifted policy_invalid policy_unreadable project_busy
-        project_held requester_required shared_namespace unknown_project unknown_service unset_variables
-        unsupported_instruction workspace_elsewhere workspace_missing workspace_owner_mismatch
-        workspace_read_only
+        ambiguous_instruction ambiguous_service approval_expired approval_impossible approval_not_seen
+        approval_rejected build_context_missing build_context_remote circuit_open compose_files_missing
+        compose_invalid compose_missing compose_too_old config_drift diff_invalid diff_not_allowed
+        diff_too_large disk_full docker_endpoint_mismatch dockerfile_inline image_only_service
+        invalid_request no_safe_fix outside_maintenance_window own_service plan_drifted policy_invalid
+        policy_unreadable project_busy project_held requester_required shared_namespace unknown_project
+        unknown_service unset_variables unsupported_instruction workspace_elsewhere workspace_missing
+        workspace_owner_mismatch workspace_read_only
     """,
     Left.PUT_BACK: """
         build_failed container_crashed health_timeout neighbour_changed not_stable patch_ineffective
@@ -46,7 +46,7 @@ _CODES: dict[Left, str] = {
     """,
     Left.BY_STEP: """
         cancelled docker_forbidden docker_unavailable host_unavailable image_missing internal_error
-        lock_timeout patch_masked step_timeout write_failed
+        lock_timeout not_as_measured patch_masked step_timeout write_failed
     """,
     Left.REFUSED: """
         approval_not_needed approver_key_missing approver_repeated approver_required approver_role_missing

@@ -98,6 +98,10 @@ class JournalStore:
             raise OrchestratorError("journal_missing", run_id=run_id)
         return journal
 
+    def begun(self, run_id: str, generation: int) -> bool:
+        """Whether the run's first write of this generation was permitted already, settled since or not."""
+        return self.find(run_id, generation) is not None
+
     def find(self, run_id: str, generation: int = 1) -> Journal | None:
         """The journal as it is now, or None where this run never opened one."""
         return _decode(self._directory(run_id, generation) / "journal.json")
