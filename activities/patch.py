@@ -149,6 +149,8 @@ class Patch:
     async def _new_journal(self, job: PatchInput) -> Journal:
         """The state to lead back to, as it is now, under the project's lock."""
         target, project = job.target, job.target.project
+        # First: a daemon that starts anew while we measure must not pass for the one that was measured.
+        daemon_mark = await self.docker.daemon_mark()
         snapshot = await self.docker.snapshot(target)
         anonymous = [n for c in snapshot.containers for n in await self.docker.anonymous_volumes(c.id)]
         neighbours, dry_run = await NeighbourProver(self.docker, self.compose).measure(target)
@@ -167,7 +169,7 @@ class Patch:
             anonymous_volumes=tuple(sorted(anonymous)),
             previous_image_id=snapshot.container_image_id,
             tag_image_id=snapshot.image_id,
-            daemon_mark=await self.docker.daemon_mark(),
+            daemon_mark=daemon_mark,
             opened_at=self.journals.now(),
         )
 

@@ -4,10 +4,12 @@ import asyncio
 import os
 import subprocess
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.workspace import FileImage, Workspace
 from tests.integration.state_rig import (
     AFTER,
@@ -19,7 +21,8 @@ from tests.integration.state_rig import (
     Rig,
 )
 from workflows.errors import OrchestratorError
-from workflows.models.snapshot import ServiceState
+from workflows.models.snapshot import ServiceSnapshot, ServiceState
+from workflows.models.target import Target
 
 pytestmark = [pytest.mark.timeout(240)]
 
@@ -59,6 +62,28 @@ async def test_a_plan_without_files_opens_the_journal_only(rig: Rig) -> None:
     assert done.files == ()
     assert done.artifacts == ()
     assert rig.journal.entries == ()
+
+
+class RestartingEngine(DockerEngine):
+    """A daemon that starts anew while its state is read."""
+
+    async def snapshot(self, target: Target) -> ServiceSnapshot:
+        """What was there just before it went down."""
+        before = await super().snapshot(target)
+        object.__setattr__(self, "starts", 1)
+        return before
+
+    async def daemon_mark(self) -> str | None:
+        """Another thing after the start."""
+        return f"start {getattr(self, 'starts', 0)}"
+
+
+async def test_a_daemon_that_starts_anew_while_it_is_measured_is_noticed(rig: Rig) -> None:
+    """Its stop of the containers would be taken for somebody's decision otherwise (seed 121)."""
+    engine = RestartingEngine(rig.docker.client)
+    rig.patch_step = replace(rig.patch_step, docker=engine)
+    await rig.patch(rig.plan({}))
+    assert rig.journal.daemon_mark != await engine.daemon_mark()
 
 
 async def test_nothing_is_written_where_one_file_is_refused(rig: Rig) -> None:
