@@ -6,7 +6,7 @@ import os
 import shutil
 import socket
 import subprocess
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from uuid import uuid4
@@ -38,6 +38,11 @@ class Stack:
 
     workspace: Path
     state: Path
+    overrides: tuple[Path, ...] = ()
+    """Further compose files."""
+    profiles: tuple[str, ...] = ()
+    extra: Mapping[str, str] = field(default_factory=dict)
+    """Further settings."""
     name: str = field(default_factory=lambda: f"mmstack-{uuid4().hex[:6]}")
     temporal_port: int = field(default_factory=free_port)
     ui_port: int = field(default_factory=free_port)
@@ -64,23 +69,32 @@ class Stack:
             "MM_UI_PORT": str(self.ui_port),
             "MM_MINIO_PORT": str(self.minio_port),
             "MM_MINIO_CONSOLE_PORT": str(self.console_port),
+            **self.extra,
         }
 
-    def compose(self, *args: str, timeout: float = 120) -> str:
-        """``docker compose -f temporal-compose.yaml ARGS``; the output of both streams."""
+    def compose(self, *args: str, timeout: float = 120, given: str = "") -> str:
+        """``docker compose -f temporal-compose.yaml [-f ...] ARGS``; the output of both streams."""
+        files = [word for file in (COMPOSE_FILE, *self.overrides) for word in ("-f", str(file))]
+        profiles = [word for profile in self.profiles for word in ("--profile", profile)]
         done = subprocess.run(
-            ["docker", "compose", "-f", str(COMPOSE_FILE), *args],
+            ["docker", "compose", *files, *profiles, *args],
             env=_plain(os.environ) | self.settings,
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            input=given, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             text=True, timeout=timeout, check=False,
         )  # fmt: skip
         assert done.returncode == 0, f"{args}: {done.stdout[-4000:]}"
         return done.stdout
 
-    def up(self) -> None:
-        """Bring it up, images built where they are ours, and wait until all of it is healthy."""
+    def up(self, without: Collection[str] = ()) -> None:
+        """Bring it up, images built where they are ours, and wait until all of it is healthy.
+
+        Args:
+            without: services whose image this host cannot have.
+        """
+        every = self.compose("config", "--services").split() if without else ()
         try:
-            self.compose("up", "-d", "--wait", timeout=UP_SECONDS)
+            chosen = [service for service in every if service not in without]
+            self.compose("up", "-d", "--wait", *chosen, timeout=UP_SECONDS)
         except AssertionError as error:
             raise AssertionError(f"{error}\n{self.logs()}") from None
 

@@ -15,6 +15,11 @@ SERVER=temporalio/server:1.32.1
 UI=temporalio/ui:2.54.1
 DOCKER_CLI=docker:28-cli
 MINIO=mm-orchestrator/minio:20260212
+SOCKET_PROXY=caddy:2.10.2-alpine
+STATSD=prom/statsd-exporter:v0.28.0
+PROMETHEUS=prom/prometheus:v3.5.0
+COLLECTOR=otel/opentelemetry-collector:0.128.0
+GRAFANA=grafana/grafana:12.2.0
 
 if [ "${1:-}" = --remove ]; then
     mapfile -t made < <(docker image ls --filter "label=$LABEL" --format '{{.Repository}}:{{.Tag}}')
@@ -124,6 +129,46 @@ CMD ["server", "/data", "--console-address", ":9001"]
 DOCKERFILE
 }
 
+make_caddy() {
+    cp "$(program github.com/caddyserver/caddy/v2@v2.10.2 cmd/caddy)" "$1/caddy"
+    with_wget "$1" caddy 'CMD ["caddy"]'
+}
+
+make_statsd() {
+    cp "$(program github.com/prometheus/statsd_exporter@v0.28.0 "")" "$1/statsd_exporter"
+    with_wget "$1" statsd_exporter 'USER 65534:65534' 'ENTRYPOINT ["statsd_exporter"]'
+}
+
+make_prometheus() { # Prometheus 3.5.0 is module version 0.305.0; without its own web pages
+    cp "$(program github.com/prometheus/prometheus@v0.305.0 cmd/prometheus)" "$1/prometheus"
+    with_wget "$1" prometheus 'RUN install -d -o 65534 -g 65534 /prometheus /etc/prometheus' 'USER 65534:65534' \
+        'WORKDIR /prometheus' \
+        'ENTRYPOINT ["prometheus"]' \
+        'CMD ["--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus"]'
+}
+
+make_collector() { # the same core, receiver, processor and exporter, put together by collector/main.go
+    local place="$CACHE/otel-collector"
+    if [ ! -x "$place/program" ]; then
+        have go || fail "no Go here to build the collector with" "Install Go 1.26, or make the image available."
+        say "building otel-collector (minutes, once)"
+        mkdir -p "$place"
+        cp "$(dirname "${BASH_SOURCE[0]}")/collector/main.go" "$(dirname "${BASH_SOURCE[0]}")/collector/go.mod" "$place/"
+        (cd "$place" && go mod tidy && CGO_ENABLED=0 nice -n 10 go build -trimpath -ldflags="-s -w" -o program .) >&2
+    fi
+    cp "$place/program" "$1/otelcol"
+    printf 'FROM scratch\nCOPY otelcol /otelcol\nUSER 10001:10001\nENTRYPOINT ["/otelcol"]\n' >"$1/Dockerfile"
+}
+
+with_wget() { # with_wget DIRECTORY PROGRAM [DOCKERFILE-LINE...]: the program, and wget for health checks
+    {
+        printf 'FROM %s\n' "$BASE"
+        printf 'RUN apt-get update && apt-get install -y --no-install-recommends wget && rm -rf /var/lib/apt/lists/*\n'
+        printf 'COPY --chmod=755 %s /usr/local/bin/\n' "$2"
+        [ $# -lt 3 ] || printf '%s\n' "${@:3}"
+    } >"$1/Dockerfile"
+}
+
 make_docker_cli() {
     local plugins
     plugins=$(dirname "$(find /usr/libexec/docker /usr/lib/docker /usr/local/lib/docker -name docker-compose 2>/dev/null | head -n 1)")
@@ -147,6 +192,10 @@ provide() { # provide IMAGE MAKER
         printf '%-36s pulled\n' "$1"
         return
     fi
+    if [ -z "$2" ]; then
+        printf '%-36s not run: no registry gives it and no package source has it\n' "$1"
+        return
+    fi
     local work
     work=$(mktemp -d)
     "$2" "$work"
@@ -162,3 +211,8 @@ provide "$TOOLS" make_tools
 provide "$SERVER" make_server
 provide "$UI" make_ui
 provide "$MINIO" make_minio
+provide "$SOCKET_PROXY" make_caddy
+provide "$STATSD" make_statsd
+provide "$PROMETHEUS" make_prometheus
+provide "$COLLECTOR" make_collector
+provide "$GRAFANA" ""
