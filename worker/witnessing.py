@@ -67,8 +67,9 @@ class _Witnessed(ActivityInboundInterceptor):
         self._witness.require_measured(run.run_id, job)
         if plan is not None and not isinstance(job, ports.RevalidateInput):  # there it is the question
             self._witness.require_planned(run.run_id, plan)
-        if isinstance(job, ports.PatchInput) and not self._begun(run.run_id, run.generation):
-            self._witness.require_approved(run.run_id, job.plan)
+        if isinstance(job, ports.PatchInput):
+            begun = self._begun(run.run_id, run.generation)
+            self._witness.require_approved(run.run_id, job.plan, begun=begun)
 
     def _remember(self, job: object, result: object) -> None:
         match job, result:

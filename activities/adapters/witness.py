@@ -122,9 +122,10 @@ class Witness:
         if plan.compute_digest() != plan.digest or self._planned(run_id, plan) is None:
             raise OrchestratorError("not_as_measured", detail="this plan was not made here")
 
-    def require_approved(self, run_id: str, plan: ActionPlan) -> None:
-        """Refuse the first write of a plan that needs signed approvals, and has not enough of them here.
+    def require_approved(self, run_id: str, plan: ActionPlan, *, begun: bool = False) -> None:
+        """Refuse to write a plan that needs signed approvals and has not enough of them here.
 
+        Once the first write was permitted in time, a step that is done again may outlast their validity.
         What may be approved by a bare name (``trust: unsigned``) leaves no proof, so none is asked for.
 
         Raises:
@@ -144,7 +145,7 @@ class Witness:
         until = enough_until(gate.quorum, standing)
         if until is None:
             raise OrchestratorError("approval_not_seen", digest=plan.digest[:12], quorum=gate.quorum)
-        if until <= self.now():
+        if until <= self.now() and not begun:
             limit = f"its validity, which ended at {until:%H:%M:%S} UTC"
             raise OrchestratorError("approval_expired", limit=limit)
 

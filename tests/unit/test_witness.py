@@ -131,6 +131,14 @@ def test_an_approval_lapses(tmp_path: Path) -> None:
     host.checked("bob")
     host.clock.at += timedelta(seconds=601)
     assert host.refusal() == "approval_expired"
+    host.witness.require_approved(RUN.run_id, plan(), begun=True)  # a step that is done again
+
+
+def test_an_open_journal_is_no_approval_of_another_plan(tmp_path: Path) -> None:
+    """Somebody could have a second plan written within an approved run otherwise."""
+    host = Host(tmp_path)
+    with pytest.raises(OrchestratorError, match="signed approval"):
+        host.witness.require_approved(RUN.run_id, plan(), begun=True)
 
 
 def test_a_new_preflight_takes_earlier_approvals_away(tmp_path: Path) -> None:
