@@ -13,15 +13,23 @@ CHAOS_ARGS ?=
 LOG_ARGS ?=
 # make bench-repair REPAIR_ARGS="--only diagnosis", or --case ID, --corpus DIR, --json FILE
 REPAIR_ARGS ?=
+# make bench BENCH_ARGS="--only lag"
+BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup minio-build test stores-big stack-test screenshots chaos log-gigabyte bench-repair lint format dev demo knowledge-debian knowledge-python lock clean clean-images
+.PHONY: help setup minio-build test stores-big stack-test screenshots chaos log-gigabyte bench-repair bench bench-quick lint format dev demo knowledge-debian knowledge-python lock clean clean-images
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## put .venv, Docker engine, base image and a browser in place, where they are missing
 	@deploy/host/setup.sh
+
+bench: setup ## the benchmarks beside their baselines, into BENCHMARKS.md (25 minutes; a quiet machine, please)
+	PYTHONPATH=$(CURDIR) $(BIN)/python -m tests.bench $(BENCH_ARGS)
+
+bench-quick: setup ## the same with fewer trials and a short build (8 minutes)
+	PYTHONPATH=$(CURDIR) $(BIN)/python -m tests.bench --quick $(BENCH_ARGS)
 
 lint: setup ## ruff, formatting, strict types, import contracts
 	$(BIN)/ruff check .
