@@ -14,11 +14,11 @@ from tests.soak.verdicts import Judged
 _HOW = f"""\
 `make soak MINUTES=30` adds a stretch: rounds of runs of every kind side by side, on one worker that lives
 until a fault kills it, a Docker daemon, a Temporal server and a state directory of its own; now and then a
-round of the fault campaign. After each round, when nothing is under way, everything that could grow is counted.
+round of the fault campaign. After each round, when nothing is under way, all that could grow is counted.
 
-Series of the worker process are judged by their trend after the first {WARM_UP:.0%} of the samples of a life: a
-leak is a Theil-Sen slope above the tolerance that Mann and Kendall's test is sure of (Z > {SURE:g}; at least
-{ENOUGH} samples, else *too_short*). What runs make and give back is compared with the start of the stretch.
+Series of the worker process are judged by their trend after the first {WARM_UP:.0%} of the samples of a life:
+a leak is a Theil-Sen slope above the tolerance that Mann and Kendall's test is sure of (Z > {SURE:g}; at
+least {ENOUGH} samples, else *too_short*). What runs make and give back is compared with the start of the stretch.
 What grows by design must go when `clean` is called, its clock put forward."""
 
 

@@ -22,7 +22,17 @@ LATER = MARKS_KEPT + timedelta(days=35)
 
 
 def clean_later(world: World) -> CleanReport:
-    """As a night after ``LATER`` would; what could not be removed is in the report."""
+    """As two nights after ``LATER`` would; what could not be removed is in the report.
+
+    The first one puts a mark in place of each journal, the second removes the marks.
+    """
+    first = _once(world)
+    second = _once(world)
+    both = {"failed": first.failed + second.failed, "busy": first.busy + second.busy}
+    return second.model_copy(update=both)
+
+
+def _once(world: World) -> CleanReport:
     environment = world.worker.env | {"PYTHONPATH": str(_ROOT)}
     done = subprocess.run(
         [sys.executable, "-m", "tests.soak.cleaning"], env=environment,

@@ -6,6 +6,7 @@ import asyncio
 import os
 from collections import Counter
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from pydantic import BaseModel
@@ -111,7 +112,7 @@ def _kept(tag: str, runs: set[tuple[str, str]]) -> bool:
 
 def _files(world: World) -> dict[str, float]:
     numbers = {
-        "temporary_files": float(_count(world.temporary)[0]),
+        "temporary_files": float(len(list(world.temporary.rglob("*")))),
         "buildx_files": float(_count(world.buildx)[0]),
     }
     for place in sorted(world.state.iterdir()):
@@ -125,15 +126,11 @@ def _files(world: World) -> dict[str, float]:
 
 
 def _count(root: Path) -> tuple[int, int]:
-    """Files and other entries that are no directories, and directories without any; bytes of the files."""
+    """Files, and their bytes."""
     files, size = 0, 0
-    for place, folders, names in os.walk(root):
+    for place, _, names in os.walk(root):
         files += len(names)
-        if not names and not folders and Path(place) != root:
-            files += 1
         for name in names:
-            try:
+            with suppress(OSError):  # gone meanwhile
                 size += Path(place, name).lstat().st_size
-            except OSError:  # gone meanwhile
-                continue
     return files, size

@@ -27,7 +27,7 @@ from tests.soak.sample import Sample, histories, sample
 from tests.soak.story import draw_round
 from tests.soak.verdicts import RETURNS, judged, leaks
 
-_QUIET_SECONDS = 60.0
+QUIET_SECONDS = 60.0
 """What ends by itself has ended by then: guards, deliveries, lanes."""
 
 
@@ -38,6 +38,7 @@ class Soaking:
     world: World
     seed: int
     possible: frozenset[Fault]
+    patience: float = QUIET_SECONDS
     began: float = field(default_factory=time.monotonic)
     runs: int = 0
     played: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -100,7 +101,7 @@ class Soaking:
         """Until what must return has returned, or the patience is over; then it is a finding."""
         if not self.samples:
             return
-        deadline = time.monotonic() + _QUIET_SECONDS
+        deadline = time.monotonic() + self.patience
         while time.monotonic() < deadline:
             now = await sample(self.world, temporal, self.runs, self._seconds)
             if all(now.numbers.get(name, 0) <= self.samples[0].numbers.get(name, 0) for name in RETURNS):

@@ -11,12 +11,13 @@ from tests.reliability.machine import Machine
 from tests.soak.results import Stretch, add, read
 from tests.soak.sample import Sample
 from tests.soak.story import FAULTY, Story, draw_round
-from tests.soak.verdicts import HELD, RETURNS, TOLERANCES, judged, leaks
+from tests.soak.verdicts import CLEANED, HELD, RETURNS, TOLERANCES, judged, leaks
 
 FLAT = dict.fromkeys(RETURNS, 5.0) | dict.fromkeys(TOLERANCES, 50.0) | {
-    HELD: 3.0, "holding_runs": 9.0, "journals_entries": 40.0, "artifacts_entries": 40.0, "plans_entries": 40.0,
+    HELD: 3.0, "holding_runs": 9.0, "journals_entries": 40.0, "artifacts_files": 40.0,
+    "plans_files": 40.0,
 }  # fmt: skip
-AFTER_CLEAN = FLAT | {"journals_entries": 9.0, "artifacts_entries": 0.0, "plans_entries": 0.0}
+AFTER_CLEAN = FLAT | {"journals_entries": 9.0, "artifacts_files": 0.0, "plans_files": 0.0}
 PROTECTED = (True, False)
 
 
@@ -38,9 +39,11 @@ def stretch(seed: int, **more: object) -> Stretch:
     """A stretch that ended well, but for what is said."""
     machine = Machine(processor="p", cores=2, memory_gib=4, kernel="6", versions={})
     found = judged(samples(), cleaned())
-    known = {"seed": seed, "date": "2026-01-01", "machine": machine, "minutes": 30.2, "rounds": 40, "runs": 240,
-             "outcomes": ["success succeeded 200", "retry rolled_back 40"], "faults": {"cancel": 3}, "lives": 1,
-             "series": found}  # fmt: skip
+    known = {
+        "seed": seed, "date": "2026-01-01", "machine": machine, "minutes": 30.2, "rounds": 40, "runs": 240,
+        "outcomes": ["success succeeded 200", "retry rolled_back 40"], "faults": {"cancel": 3}, "lives": 1,
+        "series": found,
+    }  # fmt: skip
     return Stretch.model_validate(known | more)
 
 
@@ -66,11 +69,11 @@ def test_a_leak_within_one_life_is_seen_beside_a_longer_flat_one() -> None:
     assert [line.split(":")[0] for line in leaks(judged(seen, cleaned()))] == ["worker_rss_mib"]
 
 
-@pytest.mark.parametrize("place", ["journals", "artifacts", "plans"])
-def test_what_clean_leaves_is_a_leak(place: str) -> None:
+@pytest.mark.parametrize("series", CLEANED)
+def test_what_clean_leaves_is_a_leak(series: str) -> None:
     """But the journals of runs that hold an image."""
-    left = {f"{place}_entries": AFTER_CLEAN[f"{place}_entries"] + 1}
-    assert [line.split(":")[0] for line in leaks(judged(samples(), cleaned(**left)))] == [f"{place}_entries"]
+    left = {series: AFTER_CLEAN[series] + 1}
+    assert [line.split(":")[0] for line in leaks(judged(samples(), cleaned(**left)))] == [series]
 
 
 def test_stretches_add_up_and_are_told(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Which series may do what, and whether it did.
 
-A series of the worker process must be flat in each of its lives. What runs make and give back must be as at the
-start once nothing is under way. What grows by design must go when `clean` is called.
+A series of the worker process must be flat in each of its lives. What runs make and give back must be as at
+the start once nothing is under way. What grows by design must go when `clean` is called.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ RETURNS = (
 )  # fmt: skip
 """What must be as at the start. Images that the last repairs of a service hold are counted apart."""
 HELD = "holding_runs_of_a_service"
-CLEANED = ("journals", "artifacts", "plans")
+CLEANED = ("journals_entries", "artifacts_files", "plans_files")
 """What grows by design, with each run, until `clean`."""
 
 
@@ -97,18 +97,25 @@ def _brought_back(samples: Sequence[Sample], cleaned: Sample | None) -> Iterator
     """Journals of runs that still hold an image stay: they know whose it is."""
     if cleaned is None:
         return
-    for place in CLEANED:
-        series = f"{place}_entries"
-        stay = cleaned.numbers["holding_runs"] if place == "journals" else 0.0
+    for series in CLEANED:
+        journals = series == "journals_entries"
+        stay = cleaned.numbers["holding_runs"] if journals else 0.0
         grown, left = samples[-1].numbers.get(series, 0.0), cleaned.numbers.get(series, 0.0)
-        rule = "after `clean` none" + (" but those of runs that hold an image" if place == "journals" else "")
+        rule = "after `clean` none" + (" but those of runs that hold an image" if journals else "")
         row = _plain(series, rule, samples, bad=left > stay)
         yield row.model_copy(update={"first": grown, "last": left})
 
 
 def _told(samples: Sequence[Sample]) -> Iterator[Judged]:
     """Not judged: what each run adds, so that a disk can be planned."""
-    for series in ("database_kib", "buildx_files", *(f"{place}_kib" for place in CLEANED), "counted_entries"):
+    for series in (
+        "database_kib",
+        "buildx_files",
+        "journals_kib",
+        "artifacts_kib",
+        "plans_kib",
+        "counted_entries",
+    ):
         values = [(one.runs, one.numbers[series]) for one in samples if series in one.numbers]
         if len(values) > 1 and values[-1][0] > values[0][0]:
             slope = (values[-1][1] - values[0][1]) / (values[-1][0] - values[0][0]) * PER_RUNS
