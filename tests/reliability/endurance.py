@@ -18,8 +18,8 @@ round of the fault campaign. After each round, when nothing is under way, all th
 
 Series of the worker process are judged by their trend after the first {WARM_UP:.0%} of the samples of a life:
 a leak is a Theil-Sen slope above the tolerance that Mann and Kendall's test is sure of (Z > {SURE:g}; at
-least {ENOUGH} samples, else *too_short*). What runs make and give back is compared with the start of the stretch.
-What grows by design must go when `clean` is called, its clock put forward."""
+least {ENOUGH} samples, else *too_short*). What runs make and give back is compared with the start of the
+stretch. What grows by design must go when `clean` is called, its clock put forward."""
 
 
 def section(figures: Path) -> str:

@@ -1,4 +1,4 @@
-"""A short stretch on real parts: every story ends as it should, nothing is left, and what is planted is found."""
+"""A short stretch on real parts: each story ends as it should, nothing is left, what is planted is found."""
 
 from __future__ import annotations
 
