@@ -72,10 +72,10 @@ class Soaking:
 
     async def _round(self, number: int) -> list[Played]:
         drawn = draw_round(self.seed, number, tuple(site.protected for site in self.world.sites))
+        await _ready(self.world)
         if drawn.chaos_seed is not None:
             played = await self._faulty(drawn.chaos_seed)
         else:
-            await _ready(self.world)
             temporal = await self._temporal()
             client = await self.world.client()
             askers = [Asker(self.world, site, temporal, client) for site in self.world.sites]
