@@ -9,6 +9,9 @@ DEV_ARGS ?= --project-dir deploy/demo
 N ?= 200
 SEED ?= 1
 CHAOS_ARGS ?=
+# make soak MINUTES=30, again to add up
+MINUTES ?= 30
+SOAK_ARGS ?=
 # make log-gigabyte LOG_ARGS="--mib 64"
 LOG_ARGS ?=
 # make bench-repair REPAIR_ARGS="--only diagnosis", or --case ID, --corpus DIR, --json FILE
@@ -17,7 +20,7 @@ REPAIR_ARGS ?=
 BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup minio-build test stores-big stack-test screenshots chaos log-gigabyte bench-repair bench bench-quick lint format dev demo knowledge-debian knowledge-python lock clean clean-images
+.PHONY: help setup minio-build test stores-big stack-test screenshots chaos soak reliability log-gigabyte bench-repair bench bench-quick lint format dev demo knowledge-debian knowledge-python lock clean clean-images
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +56,12 @@ stores-big: minio-build setup ## a growing log of 1 GiB in both S3 stores: memor
 
 chaos: setup ## N random faults at random instants, on a Docker daemon of its own; adds up over calls
 	PYTHONPATH=$(CURDIR) $(BIN)/python -m tests.chaos --cases $(N) --seed $(SEED) $(if $(REPLAY),--replay $(REPLAY)) $(CHAOS_ARGS)
+
+soak: setup ## MINUTES of mixed runs on one long-lived worker, judged for leaks; adds up over calls
+	PYTHONPATH=$(CURDIR) $(BIN)/python -m tests.soak --minutes $(MINUTES) --seed $(SEED) $(SOAK_ARGS)
+
+reliability: setup ## RELIABILITY.md anew from the figures in docs/reliability
+	PYTHONPATH=$(CURDIR) $(BIN)/python -m tests.reliability
 
 stack-test: setup ## temporal-compose.yaml as it is, on this engine: up, repair, evidence, approval, down (needs root)
 	deploy/host/minio_client.sh

@@ -17,6 +17,7 @@ from typing import TypeVar
 import docker
 from docker.errors import APIError, DockerException
 from docker.tls import TLSConfig
+from docker.transport import UnixHTTPAdapter
 from requests.exceptions import RequestException
 
 from activities.adapters import process
@@ -81,13 +82,30 @@ def connect(endpoint: Endpoint, timeout_seconds: float) -> docker.APIClient:
             verify=endpoint.verify,
         )
         url = url.replace("tcp://", "https://", 1)
-    return docker.APIClient(
+    client = docker.APIClient(
         base_url=url,
         version="auto",
         timeout=timeout_seconds,  # type: ignore[arg-type]  # fractions work; the stubs say int
         tls=tls or False,
         use_ssh_client=url.startswith("ssh://"),
     )
+    _keep_one_socket(client, url)
+    return client
+
+
+def _keep_one_socket(client: docker.APIClient, url: str) -> None:
+    """Let a client of a Unix socket keep one connection, not 25.
+
+    The SDK's adapter keeps a pool, and in it a connection, for each of the last 25 *addresses with their
+    query*, which hardly ever come again; that many descriptors were lost here and in the daemon. The SDK
+    takes no other number: its ``num_pools`` counts for ssh only.
+    """
+    prefix = "http+docker://"
+    if not url.startswith("unix://"):
+        return
+    former = client.get_adapter(prefix)
+    client.mount(prefix, UnixHTTPAdapter(f"http+{url}", client.timeout, pool_connections=1))
+    former.close()
 
 
 @dataclass

@@ -12,10 +12,12 @@ from pathlib import Path
 from temporalio.runtime import LoggingConfig, Runtime, TelemetryConfig, TelemetryFilter
 
 from tests.chaos.case import Fault, draw
+from tests.chaos.export import EXPORT, export
 from tests.chaos.outcome import Outcome
 from tests.chaos.round import play
 from tests.chaos.tally import Tally, summary, usual_place
 from tests.chaos.world import PROTECTED, World, not_run, world
+from tests.reliability.page import PAGE, write
 
 _FRESH_WORLD_ROUNDS = 40
 """A world is made anew after so many rounds: neither disk nor daemon may grow without bounds."""
@@ -29,6 +31,9 @@ def main() -> int:
         signal.signal(number, _leave)
     tally = Tally(asked.place)
     missing = not_run()
+    if asked.export:
+        _export(tally, missing)
+        return 0
     possible = frozenset(fault for fault in Fault if fault not in missing)
     if asked.replay is not None:
         seen = _campaign([asked.replay], asked, possible, None)
@@ -40,9 +45,17 @@ def main() -> int:
         _campaign(seeds, asked, possible, tally, deadline)
     seen = tally.all()
     sys.stdout.write(summary(seen, missing) + "\n")
+    _export(tally, missing)
     if _struck(tally) < asked.cases:
         sys.stdout.write(f"{_struck(tally)} of {asked.cases} so far: call it again to go on\n")
     return int(any(outcome.violations for outcome in seen))
+
+
+def _export(tally: Tally, missing: dict[str, str]) -> None:
+    """Into the repository, and onto the page of its figures."""
+    campaign = export(tally.all(), missing)
+    write()
+    sys.stdout.write(f"{EXPORT}: {len(campaign.rounds)} rounds in all; {PAGE} renders them\n")
 
 
 def _campaign(
@@ -117,6 +130,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--cases", type=int, default=200, help="faults to strike in all, over several calls")
     parser.add_argument("--seed", type=int, default=1, help="the first seed")
     parser.add_argument("--replay", type=int, help="play the round of this seed again, and only that")
+    parser.add_argument(
+        "--export", action="store_true", help="only add the outcomes to the repository's figures"
+    )
     parser.add_argument("--projects", type=int, default=len(PROTECTED), help="side by side")
     parser.add_argument("--minutes", type=float, default=120, help="begin no round after so long")
     parser.add_argument("--place", type=Path, default=usual_place(), help="where the outcomes add up")

@@ -17,6 +17,7 @@ class SmallDisk:
     """A tmpfs at ``place``."""
 
     place: Path
+    size: str = SIZE
 
     @property
     def state(self) -> Path:
@@ -26,7 +27,7 @@ class SmallDisk:
     def mount(self) -> None:
         """Mount it."""
         self.place.mkdir(parents=True)
-        options = f"size={SIZE},mode=0700"
+        options = f"size={self.size},mode=0700"
         subprocess.run(["mount", "-t", "tmpfs", "-o", options, "mm-chaos", str(self.place)], check=True)
 
     def unmount(self) -> None:

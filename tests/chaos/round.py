@@ -25,7 +25,7 @@ async def play(world: World, drawn: Round) -> list[Outcome]:
         AssertionError: the test itself could not do its part.
     """
     sites = world.sites[: len(drawn.cases)]
-    await _make_ready(world, sites)
+    await make_ready(world, sites)
     temporal = await Client.connect(world.address, data_converter=data_converter)
     client = await world.client()
     blow = Blow() if drawn.shared is not None else None
@@ -42,7 +42,8 @@ async def play(world: World, drawn: Round) -> list[Outcome]:
     return outcomes
 
 
-async def _make_ready(world: World, sites: tuple[Site, ...]) -> None:
+async def make_ready(world: World, sites: tuple[Site, ...]) -> None:
+    """The worker serves, and each of these projects is once more what its kind is."""
     gate = asyncio.Semaphore(_AT_ONCE)
 
     async def ready(site: Site) -> None:

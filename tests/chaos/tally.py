@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.chaos.case import Fault, Step
+from tests.chaos.export import word
 from tests.chaos.outcome import Outcome
 
 PLACE_VARIABLE = "MM_CHAOS_DIR"
@@ -62,13 +63,13 @@ def table(outcomes: list[Outcome]) -> str:
     counted: dict[tuple[str, str], Counter[str]] = {}
     for outcome in outcomes:
         if outcome.counts:
-            word = "VIOLATION" if outcome.violations else _word(outcome)
-            counted.setdefault((outcome.fault, outcome.step), Counter())[word] += 1
+            came = "VIOLATION" if outcome.violations else word(outcome)
+            counted.setdefault((outcome.fault, outcome.step), Counter())[came] += 1
     rows = [f"{'fault':<16} {'step':<10} {'n':>4}  outcomes"]
     for fault in Fault:
         for step in Step:
             if words := counted.get((fault, step)):
-                told = ", ".join(f"{word} {number}" for word, number in sorted(words.items()))
+                told = ", ".join(f"{came} {number}" for came, number in sorted(words.items()))
                 rows.append(f"{fault:<16} {step:<10} {words.total():>4}  {told}")
     return "\n".join(rows)
 
@@ -92,8 +93,3 @@ def summary(outcomes: list[Outcome], not_run: dict[str, str]) -> str:
         f"median {middle} s per case; violations: {len(wrong)}"
     )
     return "\n".join(lines)
-
-
-def _word(outcome: Outcome) -> str:
-    """The status; where it failed, also why."""
-    return outcome.status if outcome.status != "failed" else f"failed/{outcome.code}"

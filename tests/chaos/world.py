@@ -16,7 +16,7 @@ import docker
 from starter.client import OrchestratorClient
 from tests.chaos import daemon, servers
 from tests.chaos.daemon import OwnDaemon
-from tests.chaos.disk import SmallDisk, Store
+from tests.chaos.disk import SIZE, SmallDisk, Store
 from tests.chaos.site import Site
 from tests.chaos.stack import BASE, Kind, policy
 from tests.chaos.watch import StepLog
@@ -55,6 +55,16 @@ class World:
         return servers.HOST
 
     @property
+    def temporary(self) -> Path:
+        """Where the worker and its commands put temporary files."""
+        return self.root / "tmp"
+
+    @property
+    def buildx(self) -> Path:
+        """Where the worker's builds keep what Buildx remembers."""
+        return self.root / "buildx"
+
+    @property
     def store(self) -> Store:
         """The artifact store."""
         return Store(self.state)
@@ -70,6 +80,8 @@ class World:
             "MM_ORCHESTRATOR_HOST": servers.HOST,
             "MM_ORCHESTRATOR_USER": "olga",
             "MM_ORCHESTRATOR_LOG_FORMAT": "json",
+            "TMPDIR": str(self.temporary),
+            "BUILDX_CONFIG": str(self.buildx),
             "NO_COLOR": "1",
         }
 
@@ -96,12 +108,17 @@ def not_run() -> dict[str, str]:
 
 
 @contextmanager
-def world(size: int) -> Iterator[World]:
-    """A running world with this many projects to repair; nothing of it is left afterwards."""
+def world(size: int, disk: str = SIZE) -> Iterator[World]:
+    """A running world with this many projects to repair; nothing of it is left afterwards.
+
+    Args:
+        size: how many projects.
+        disk: how large the state directory's own disk is, as ``mount`` has it.
+    """
     with ExitStack() as stack:
         root = Path(tempfile.mkdtemp(prefix="mmc-"))
         stack.callback(shutil.rmtree, root, ignore_errors=True)
-        made = _build(root, size, stack)
+        made = _build(root, size, disk, stack)
         projects = {site.name: site.directory for site in made.sites}
         protected = frozenset(site.name for site in made.sites if site.protected)
         (root / "policy.yaml").write_text(policy(projects, protected))
@@ -112,14 +129,14 @@ def world(size: int) -> Iterator[World]:
         yield made
 
 
-def _build(root: Path, size: int, stack: ExitStack) -> World:
+def _build(root: Path, size: int, disk_size: str, stack: ExitStack) -> World:
     own, disk = None, None
     if not not_run():
         own = OwnDaemon(root / "docker", f"mmc{os.getpid() % 1_000_000}")
         stack.callback(own.remove)
         own.start()
         own.load(BASE)
-        disk = SmallDisk(root / "disk")
+        disk = SmallDisk(root / "disk", disk_size)
         stack.callback(disk.unmount)
         disk.mount()
     endpoint = own.endpoint if own else current_endpoint()
@@ -127,6 +144,7 @@ def _build(root: Path, size: int, stack: ExitStack) -> World:
     stack.callback(engine.close)
     state = disk.state if disk else root / "state"
     (root / "policy.yaml").write_text("version: 1\n")
+    (root / "tmp").mkdir()
     port = servers.free_port()
     server = servers.temporal_server(root, port)
     word = uuid4().hex[:6]

@@ -374,3 +374,18 @@ async def test_a_container_on_its_way_out_is_waited_for(engine: DockerEngine, st
         with suppress(ProcessLookupError):
             removal.kill()
         await removal.wait()
+
+
+def descriptors() -> int:
+    """What this process has open."""
+    return len(list(Path("/proc/self/fd").iterdir()))
+
+
+async def test_a_client_keeps_one_connection_however_much_it_was_asked(engine: DockerEngine) -> None:
+    """Each question has an address of its own; the SDK kept a connection for each of the last 25."""
+    await engine.client.ask(lambda api: api.version())
+    before = descriptors()
+    for number in range(30):
+        wanted = {"label": f"nobody.has.this={number}"}
+        await engine.client.ask(lambda api, wanted=wanted: api.containers(filters=wanted))
+    assert descriptors() <= before + 1
