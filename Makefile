@@ -28,10 +28,10 @@ help: ## show this list
 setup: ## put .venv, Docker engine, base image and a browser in place, where they are missing
 	@deploy/host/setup.sh
 
-bench: setup ## the benchmarks beside their baselines, into BENCHMARKS.md (25 minutes; a quiet machine, please)
+bench: setup ## the benchmarks beside their baselines, into BENCHMARKS.md (an hour; a quiet machine, please)
 	PYTHONPATH=$(CURDIR) $(BIN)/python -m tests.bench $(BENCH_ARGS)
 
-bench-quick: setup ## the same with fewer trials and a short build (8 minutes)
+bench-quick: setup ## the same with fewer trials and a short build (15 minutes)
 	PYTHONPATH=$(CURDIR) $(BIN)/python -m tests.bench --quick $(BENCH_ARGS)
 
 lint: setup ## ruff, formatting, strict types, import contracts
