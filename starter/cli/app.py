@@ -1,30 +1,65 @@
 """The command line's table of contents. The worker package adds its commands to the same app."""
 
-from importlib.metadata import version
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from starter.cli import bundle, decide, evidence, logs, look, retry, run, stats
-from starter.cli.keys import add_keys
-from starter.cli.session import LocalStack, open_session
+from starter.cli.deferred import Deferred, deferring
 
-__all__ = ["LocalStack", "build_app"]
+if TYPE_CHECKING:
+    from starter.cli.session import LocalStack
+
+_COMMANDS: Final = (
+    Deferred("run", "starter.cli.run", "run", "Carry out one instruction on one service."),
+    Deferred("list", "starter.cli.look", "list_runs", "List runs, newest first."),
+    Deferred("show", "starter.cli.look", "show", "Show everything known about a run."),
+    Deferred("explain", "starter.cli.look", "explain", "Explain a run on one screen."),
+    Deferred("watch", "starter.cli.look", "watch", "Follow a run until it ends."),
+    Deferred("plan", "starter.cli.look", "plan", "Show a run's plan."),
+    Deferred("diff", "starter.cli.evidence", "diff", "Print the whole diff of a run's plan."),
+    Deferred("logs", "starter.cli.logs", "logs", "Print the logs of one step."),
+    Deferred("approve", "starter.cli.decide", "approve", "Approve the plan that waits."),
+    Deferred("reject", "starter.cli.decide", "reject", "Reject the plan that waits."),
+    Deferred("cancel", "starter.cli.decide", "cancel", "Cancel a run."),
+    Deferred(
+        "retry",
+        "starter.cli.retry",
+        "retry",
+        "Ask for the same again, after a run that failed, was rolled back, rejected or cancelled.",
+    ),
+    Deferred(
+        "artifacts",
+        "starter.cli.evidence",
+        "artifacts",
+        "List or download a run's evidence, or print links that open in a browser.",
+    ),
+    Deferred(
+        "verify-bundle",
+        "starter.cli.bundle",
+        "verify_bundle",
+        "Check a downloaded folder, or a run where it is stored, against its manifest.",
+    ),
+    Deferred("stats", "starter.cli.stats", "stats", "Show the success criteria and rates over a period."),
+    Deferred(
+        "report-manual",
+        "starter.cli.stats",
+        "report_manual",
+        "Record how many commands you typed by hand in a month, beside the orchestrator.",
+    ),
+    Deferred("keys", "starter.cli.keys", "add_keys", "Signing keys of approvers.", group=True),
+)
+"""In the order in which the help lists them; a test holds the summaries to the commands' own help."""
 
 
 def _say_version(wanted: bool) -> None:
     if wanted:
+        from importlib.metadata import version  # noqa: PLC0415 - slow, and seldom asked for
+
         typer.echo(f"mm-orchestrator {version('mm-orchestrator')}")
         raise typer.Exit
 
 
-Version = Annotated[
-    bool,
-    typer.Option("--version", help="Print the version and exit.", is_eager=True, callback=_say_version),
-]
-
-
-def build_app(local: LocalStack) -> typer.Typer:
+def build_app(local: "LocalStack") -> typer.Typer:
     """The app with every command of an operator.
 
     Args:
@@ -32,6 +67,7 @@ def build_app(local: LocalStack) -> typer.Typer:
     """
     app = typer.Typer(
         name="mm-orchestrator",
+        cls=deferring(_COMMANDS),
         no_args_is_help=True,
         add_completion=False,
         pretty_exceptions_enable=False,
@@ -50,28 +86,8 @@ def build_app(local: LocalStack) -> typer.Typer:
         ] = False,
     ) -> None:
         """Repair one broken service of a Docker Compose stack, prove it, or put everything back."""
+        from starter.cli.session import open_session  # noqa: PLC0415 - the help needs none
+
         context.obj = open_session(local)
 
-    _add_commands(app)
     return app
-
-
-def _add_commands(app: typer.Typer) -> None:
-    """In the order in which the help lists them."""
-    app.command("run")(run.run)
-    app.command("list")(look.list_runs)
-    app.command("show")(look.show)
-    app.command("explain")(look.explain)
-    app.command("watch")(look.watch)
-    app.command("plan")(look.plan)
-    app.command("diff")(evidence.diff)
-    app.command("logs")(logs.logs)
-    app.command("approve")(decide.approve)
-    app.command("reject")(decide.reject)
-    app.command("cancel")(decide.cancel)
-    app.command("retry")(retry.retry)
-    app.command("artifacts")(evidence.artifacts)
-    app.command("verify-bundle")(bundle.verify_bundle)
-    app.command("stats")(stats.stats)
-    app.command("report-manual")(stats.report_manual)
-    add_keys(app)

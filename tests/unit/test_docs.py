@@ -38,6 +38,7 @@ def whole_command_line() -> TyperGroup:
     add_commands(app)
     group = typer.main.get_command(app)
     assert isinstance(group, TyperGroup)
+    group.load()  # type: ignore[attr-defined]
     return group
 
 
