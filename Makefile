@@ -16,17 +16,23 @@ SOAK_ARGS ?=
 LOG_ARGS ?=
 # make bench-repair REPAIR_ARGS="--only diagnosis", or --case ID, --corpus DIR, --json FILE
 REPAIR_ARGS ?=
+# make fuzz MINUTES=10 FUZZ_ARGS="--only diff"
+FUZZ_ARGS ?=
 # make bench BENCH_ARGS="--only lag"
 BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup minio-build test stores-big stack-test screenshots chaos soak reliability log-gigabyte bench-repair bench bench-quick lint format dev demo knowledge-debian knowledge-python lock clean clean-images
+.PHONY: help setup minio-build test stores-big stack-test screenshots chaos soak fuzz reliability log-gigabyte bench-repair bench bench-quick lint format dev demo knowledge-debian knowledge-python lock clean clean-images
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 setup: ## put .venv, Docker engine, base image and a browser in place, where they are missing
 	@deploy/host/setup.sh
+
+fuzz: setup ## bad input for everything that parses foreign text, MINUTES in all; adds up over calls
+	PYTHONPATH=$(CURDIR) $(BIN)/python -m tests.fuzz --minutes $(MINUTES) $(FUZZ_ARGS)
+	PYTHONPATH=$(CURDIR) $(BIN)/python -m tests.reliability
 
 bench: setup ## the benchmarks beside their baselines, into BENCHMARKS.md (an hour; a quiet machine, please)
 	PYTHONPATH=$(CURDIR) $(BIN)/python -m tests.bench $(BENCH_ARGS)
