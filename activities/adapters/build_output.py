@@ -2,12 +2,16 @@
 
 import re
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+
+from ahocorasick_rs import BytesAhoCorasick
 
 from workflows.quantities import seconds, size
 
 _PREFIX = re.compile(r"^#(?P<vertex>\d+) (?:(?P<seconds>\d+\.\d+) )?(?P<text>.*)$")
-_PRINTED = re.compile(rb"#\d+ \d+\.\d+ ")
+_NOT_PRINTED = re.compile(rb"\n(?!#\d+ \d+\.\d+ )")
+"""Before a line that no build step printed: BuildKit's own."""
 _CLIPPED = "[output clipped, log limit"
 _CUT_OFF = "failed to receive status: "
 """BuildKit's command gives the rest of a log three seconds after the build itself is over."""
@@ -18,9 +22,11 @@ _TELLING = re.compile(
 _NOISE = re.compile(
     r"^(?:-+|\[notice\].*|.*(?:already satisfied|note: This error|likely not a problem).*|\s*)$"
 )
-_WORTH_READING = (
-    b"error", b"fatal", b"failed", b"cannot", b"could not", b"unable to", b"not found", b"no such", b"e: ",
-    b"output clipped",
+_WORTH_READING = BytesAhoCorasick(
+    [
+        b"error", b"fatal", b"failed", b"cannot", b"could not", b"unable to", b"not found", b"no such",
+        b"e: ", b"output clipped",
+    ]
 )  # fmt: skip
 """What every line has that ``_TELLING`` or ``_CLIPPED`` finds; all others only say where the build stands."""
 _MAX_QUOTED = 400
@@ -51,18 +57,14 @@ class BuildOutput:
         """Take the next piece of output."""
         self.size_bytes += len(data)
         whole = self._partial + data
-        *lines, self._partial = whole.split(b"\n")
-        self._partial = self._partial[:_MAX_LINE_BYTES]
-        printed: list[bytes] = []
-        worth = _tells(whole)
-        for line in lines:
-            if _PRINTED.match(line) and not (worth and _tells(line)):
-                printed.append(line)
-                continue
-            self._catch_up(printed)
-            printed = []
-            self._line(line.decode("utf-8", errors="replace").rstrip("\r"))
-        self._catch_up(printed)
+        end = whole.rfind(b"\n") + 1
+        lines, self._partial = whole[:end], whole[end : end + _MAX_LINE_BYTES]
+        read = 0
+        for start in _worth_reading(lines):
+            self._catch_up(lines[read:start])
+            read = lines.index(b"\n", start) + 1
+            self._line(_text(lines[start:read]))
+        self._catch_up(lines[read:])
 
     def finish(self) -> None:
         """Take the last line, also where no line end follows."""
@@ -80,14 +82,17 @@ class BuildOutput:
         told = self._telling.get(self._failed_vertex)
         return (told or self._failed or self._last or "no output")[:_MAX_QUOTED]
 
-    def _catch_up(self, printed: list[bytes]) -> None:
+    def _catch_up(self, printed: bytes) -> None:
         """Of lines that tell nothing the last one counts that is more than noise."""
-        for line in reversed(printed):
-            match = _PREFIX.match(line.decode("utf-8", errors="replace").rstrip("\r"))
+        end = len(printed) - 1
+        while end >= 0:
+            start = printed.rfind(b"\n", 0, end) + 1
+            match = _PREFIX.match(_text(printed[start:end]))
             if match is not None and not _NOISE.match(match["text"]):
                 self._last = match["text"].strip()
                 self.step = self._names.get(match["vertex"], self.step)
                 return
+            end = start - 1
 
     def _line(self, line: str) -> None:
         self.cut_off = self.cut_off or line.startswith(_CUT_OFF)
@@ -115,6 +120,13 @@ class BuildOutput:
             self._failed, self._failed_vertex = text.removeprefix("ERROR: "), vertex
 
 
-def _tells(text: bytes) -> bool:
-    lower = text.lower()
-    return any(word in lower for word in _WORTH_READING)
+def _worth_reading(lines: bytes) -> Iterator[int]:
+    """Where the lines begin that are read one by one, in order."""
+    own = (match.end() - 1 for match in _NOT_PRINTED.finditer(b"\n" + lines))
+    telling = _WORTH_READING.find_matches_as_indexes(lines.lower())
+    starts = {lines.rfind(b"\n", 0, at) + 1 for _, at, _ in telling}
+    yield from sorted(starts.union(start for start in own if start < len(lines)))
+
+
+def _text(line: bytes) -> str:
+    return line.decode("utf-8", errors="replace").rstrip("\r\n")
