@@ -21,9 +21,10 @@ _MAX_HELD_BYTES = 64 * 1024
 _MIN_TAIL_BYTES = 8 * 1024
 _UNFINISHED_CODE_BYTES = 64
 _BLANK = re.compile(rb"\s")
-_LINES = re.compile(rb"[^\r\n]*[\r\n]*")
+_LINE_END = re.compile(rb"[\r\n]+|\Z")
 _ALNUM = frozenset(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789")
 _CONTROLS = bytes(byte for byte in range(0x20) if byte not in b"\t\n\r") + b"\x7f"
+_CONTROL = re.compile(b"[" + re.escape(_CONTROLS) + b"]")
 _INVISIBLE = re.compile(
     rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b\r\n]*(?:\x07|\x1b\\)?|\x1b[@-Z\\-_]"
     rb"|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]"
@@ -96,12 +97,18 @@ class Redactor:
 
     def _seen_through(self, data: bytes) -> bytes:
         """Without the control codes of those lines that have a secret; a key has several lines."""
-        seen = _INVISIBLE.sub(b"", data)
-        if self._masked(seen) == seen:
-            return data
-        if KEY_BEGIN.search(seen):
-            return seen
-        return b"".join(map(self._line_seen_through, _LINES.findall(data)))
+        out, position, key = [], 0, KEY_BEGIN.search(data) is not None
+        while (control := _CONTROL.search(data, position)) and not key:
+            start = max(
+                data.rfind(b"\n", position, control.start()), data.rfind(b"\r", position, control.start())
+            )
+            start = position if start < 0 else start + 1
+            end = _line_end(data, control.end())
+            line = self._line_seen_through(data[start:end])
+            key = KEY_BEGIN.search(_INVISIBLE.sub(b"", data[start:end])) is not None
+            out += [data[position:start], line]
+            position = end
+        return _INVISIBLE.sub(b"", data) if key else b"".join([*out, data[position:]])
 
     def _line_seen_through(self, line: bytes) -> bytes:
         seen = _INVISIBLE.sub(b"", line)
@@ -156,6 +163,12 @@ class StreamRedactor:
         begun = [match.end() for match in KEY_BEGIN.finditer(data)]
         self._in_key = bool(begun) and KEY_END.search(data, begun[-1]) is None
         return self.redactor.data(data) + (b"\n" if self._in_key else b"")
+
+
+def _line_end(data: bytes, position: int) -> int:
+    """The end of the line, its line ends included."""
+    end = _LINE_END.search(data, position)
+    return len(data) if end is None else end.end()
 
 
 def _shown(line: bytes) -> bytes:

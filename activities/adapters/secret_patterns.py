@@ -94,6 +94,8 @@ _TELLING = {
 """Without one of these words (in lower case) a line has nothing that the patterns named here could match."""
 _TELLS = tuple(_TELLING.values())
 _WORDS = BytesAhoCorasick([word.encode() for word in _TELLING])
+_PAT = tuple(_TELLING).index("pat")
+_LETTERS_AND_DIGITS = frozenset(b"abcdefghijklmnopqrstuvwxyz0123456789")
 
 
 @lru_cache(maxsize=4096)  # the same names come again and again
@@ -141,7 +143,10 @@ def mask_patterns(data: bytes) -> bytes:
 def _telling_lines(data: bytes) -> Iterator[tuple[int, int, set[str]]]:
     """Runs of lines that hold a telling word each, and which patterns to try there."""
     begun, end, tells = -1, -1, set[str]()
-    for word, start, _ in _WORDS.find_matches_as_indexes(data.lower(), overlapping=True):
+    lower = data.lower()
+    for word, start, after in _WORDS.find_matches_as_indexes(lower, overlapping=True):
+        if word == _PAT and after < len(lower) and lower[after] in _LETTERS_AND_DIGITS:
+            continue  # a path or a patch: "pat" names a secret only as the last word of a name
         if start >= end:
             line = data.rfind(b"\n", max(end, 0), start) + 1 or max(end, 0)
             if begun >= 0 and line > end + 1:

@@ -215,3 +215,30 @@ def test_no_line_takes_for_ever(piece: str):
     began = time.monotonic()
     Redactor([CANARY]).text(piece * (65_536 // len(piece)))
     assert time.monotonic() - began < 5
+
+
+names = st.lists(
+    st.sampled_from(["pat", "PAT", "Pat", "pAt", "path", "h", "H", "_", "-", ".", "1", "key", "user"]),
+    min_size=1, max_size=5,
+).map("".join)  # fmt: skip
+
+
+@settings(max_examples=500)
+@given(names)
+def test_no_secret_name_is_passed_over(name: str):
+    """A line is only looked at where it has a telling word: every name of a secret has one."""
+    masked = Redactor().text(f"export {name}=c4n4ry99")
+    assert ("c4n4ry99" not in masked) == is_secret_name(name) or not name[0].isalpha()
+
+
+@given(
+    st.lists(st.sampled_from([CANARY, "\x1b[1m", "\x1b", "\x00", "\n", "\r", "x ", PRIVATE_KEY]), max_size=12)
+)
+def test_control_codes_hide_nothing(parts: list[str]):
+    """Wherever they stand: no secret is seen on a terminal, and lines without one keep colours."""
+    text = "".join(parts)
+    masked = Redactor([CANARY]).text(text)
+    seen = masked.replace("\x1b[1m", "").replace("\x1b", "").replace("\x00", "")
+    assert CANARY not in seen
+    assert "MIIEpAIB" not in seen
+    assert masked == text or MASK in masked
