@@ -15,6 +15,7 @@ from pathlib import Path
 from tests.bench.figures import Figure, Results
 from tests.bench.history import histories
 from tests.bench.lag import verdicts
+from tests.bench.log_path import log_path
 from tests.bench.machine import machine
 from tests.bench.overhead import long_build, small_service
 from tests.bench.rendering import markdown, svg
@@ -48,6 +49,7 @@ def entries(*, quick: bool) -> tuple[Entry, ...]:
         Entry("lag", verdicts, 10, 40),
         Entry("rollback", rollback, 5, 10),
         Entry("history", histories, 5, 5),
+        Entry("log-path", partial(log_path, mib=64 if quick else 1024), 5, 5),
         Entry("help", help_text, 11, 31),
         Entry("local", local_run, 5, 10),
     )
