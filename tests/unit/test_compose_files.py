@@ -35,13 +35,18 @@ def test_nothing_listens_beyond_loopback(name: str) -> None:
 
 @pytest.mark.parametrize("name", SERVING)
 def test_every_service_is_watched_and_bounded(name: str) -> None:
-    """Restart policy, memory limit, bounded logs; and a health check (the worker's is in its image)."""
+    """Restart policy, memory limit, bounded logs; and a health check.
+
+    The worker's is in its image. The collector's image has nothing that could ask, and a check that is
+    disabled is worse than none: ``up --wait`` fails on it.
+    """
     service = SERVICES[name]
     assert service["restart"] == "unless-stopped"
     assert service["mem_limit"]
     assert service["security_opt"] == ["no-new-privileges:true"]
     assert service["logging"]["options"]["max-size"]
-    assert "healthcheck" in service or name == "mm-orchestrator"
+    assert ("healthcheck" in service) == (name not in {"mm-orchestrator", "otel-collector"})
+    assert not service.get("healthcheck", {}).get("disable")
 
 
 @pytest.mark.parametrize("name", sorted(SERVICES))
