@@ -45,7 +45,7 @@ def add(text: str, package: str, constraint: str = "") -> str:
 def _parse(text: str) -> dict[str, object]:
     try:
         document = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ManifestError(f"not valid JSON: {error}") from error
     if not isinstance(document, dict):
         raise ManifestError("not a JSON object")

@@ -62,7 +62,7 @@ def _same_but(before: str, after: str, name: str) -> str:
     """The new text, once it is seen that only this package went."""
     try:
         old, new = json.loads(before), json.loads(after)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ManifestError("composer.json cannot be read or edited") from error
     for section in ("require", "require-dev"):
         if name in old.get(section, {}):

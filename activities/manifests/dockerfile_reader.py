@@ -169,7 +169,7 @@ def _words(instruction: Instruction) -> list[str]:
             items = json.loads(text)
             flags = instruction.text[: len(instruction.text) - len(text)].split()
             return flags + [str(item) for item in items]
-        except ValueError:
+        except (ValueError, RecursionError):
             return []
     return plain_words(instruction.text)
 
