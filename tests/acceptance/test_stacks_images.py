@@ -1,5 +1,7 @@
 """Images that are not where one expects them: two at a time, pruned, gone (COMPOSE facts 3 and 4)."""
 
+import uuid
+
 import docker
 import pytest
 
@@ -119,11 +121,27 @@ def test_the_previous_image_survives_a_prune_in_mid_run(shop: ComposeSandbox, op
     assert held(shop.engine, run) == []
 
 
+@pytest.fixture
+def shop_of_its_own(compose_project: ComposeFactory) -> ComposeSandbox:
+    """One healthy service, whose image shares no step with that of any other test.
+
+    Where two builds had different results for one step, BuildKit takes the newest, whosever it is:
+    a rebuilt image would then differ because of what runs beside this test.
+    """
+    files = {"compose.yaml": compose_file(web_block("api"))} | web_service("api")
+    base, rest = files["api/Dockerfile"].split("\n", 1)
+    files["api/Dockerfile"] = f"{base}\nRUN echo {uuid.uuid4()} > /built-for\n{rest}"
+    made = compose_project(files)
+    made.compose("up", "--detach", "--build", "--wait")
+    return made
+
+
 @pytest.mark.parametrize("identical", [False, True], ids=["other sources", "all cached"])
 def test_a_previous_image_that_is_gone_is_built_again_and_only_called_identical_where_it_is(
-    shop: ComposeSandbox, operator: Operator, identical: bool
+    shop_of_its_own: ComposeSandbox, operator: Operator, identical: bool
 ) -> None:
     """Somebody removed it by force in mid-run: rebuilt from the restored files, and said so."""
+    shop = shop_of_its_own
     rule(shop, operator, 12, *NEVER)
     if not identical:
         shop.write("api/notes.txt", "came after the last build\n")
