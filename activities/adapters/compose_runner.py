@@ -2,14 +2,16 @@
 
 import asyncio
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from packaging.version import Version
 
 from activities.adapters import process
 from activities.adapters.compose_cli import PLAIN_UP, VERSION_ARGV, ComposeCli, UpFlags
+from activities.adapters.compose_memory import ComposeMemory
 from activities.adapters.compose_model import ComposeModel, parse_model
 from activities.adapters.compose_secrets import dotenv_variables, secrets_in_config
 from activities.adapters.process import ChildRegistry, Completed
@@ -20,6 +22,7 @@ from workflows.errors import OrchestratorError
 from workflows.models.target import ComposeProject
 
 Sink = Callable[[bytes], None]
+T = TypeVar("T")
 
 READ_SECONDS = 30.0
 _QUOTED_CHARACTERS = 800
@@ -49,6 +52,8 @@ class ComposeRunner:
 
     environment: Mapping[str, str]
     """The worker's environment; only named variables of it are passed on."""
+    memory: ComposeMemory = field(default_factory=ComposeMemory)
+    """Of what Compose makes of files alone; whatever asks the daemon is asked each time."""
 
     async def version(self) -> Version:
         """The plugin's version.
@@ -61,7 +66,9 @@ class ComposeRunner:
         if done.returncode != 0 or number is None:
             detail = (done.stderr or done.stdout).strip()[:300]
             raise OrchestratorError("compose_missing", detail=detail)
-        return Version(number.group())
+        version = Version(number.group())
+        self.memory.seen_version(version)
+        return version
 
     async def model(self, project: ComposeProject) -> ComposeModel:
         """What Compose makes of the project's files.
@@ -69,6 +76,9 @@ class ComposeRunner:
         Raises:
             OrchestratorError: ``compose_invalid`` with Compose's own message.
         """
+        return await self._recalled(project, "model", lambda: self._model(project))
+
+    async def _model(self, project: ComposeProject) -> ComposeModel:
         done = await self._read(ComposeCli(project).config(), project)
         unset = tuple(sorted(set(_UNSET.findall(done.stderr))))
         seen = {**_dotenv(project), **self._environment_of(project)}
@@ -81,7 +91,12 @@ class ComposeRunner:
         Raises:
             OrchestratorError: ``compose_invalid``.
         """
-        return _last_word(await self._read(ComposeCli(project).config_hash(service), project))
+        done = await self._recalled(
+            project,
+            f"hash of {service}",
+            lambda: self._read(ComposeCli(project).config_hash(service), project),
+        )
+        return _last_word(done)
 
     async def resolved(self, project: ComposeProject) -> str:
         """The resolved model as JSON. It holds secrets: for passing on to Compose, never to be stored.
@@ -109,7 +124,7 @@ class ComposeRunner:
         cli = ComposeCli(project)
         model, active, states, whole = await asyncio.gather(
             self.model(project),
-            self._read(cli.active_services(), project),
+            self._recalled(project, "active", lambda: self._read(cli.active_services(), project)),
             self._read(cli.states(), project),
             self._run(cli.up_dry_run(), project),
         )
@@ -147,6 +162,10 @@ class ComposeRunner:
         """Replace one service's containers; see ``ComposeCli.up``. Returns the exit code."""
         argv = ComposeCli(project).up(service, scale, flags)
         return await self._stream(argv, project, sink, children)
+
+    async def _recalled(self, project: ComposeProject, question: str, ask: Callable[[], Awaitable[T]]) -> T:
+        """For questions about files only, whose answer may be that of an earlier step."""
+        return await self.memory.recalled(project, self._environment_of(project), question, ask)
 
     async def _read(self, argv: list[str], project: ComposeProject, stdin: bytes | None = None) -> Completed:
         done = await self._run(argv, project, stdin)
