@@ -6,7 +6,9 @@ composition binds exactly one implementation to it, and a test holds the two tog
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import PlainSerializer, ValidationInfo, field_serializer, field_validator
 
 from workflows.models.approval import Approval
 from workflows.models.artifact import RunArtifact
@@ -47,6 +49,12 @@ from workflows.models.verification import ProbeResult, Verification
 
 In = TypeVar("In", bound=Model)
 Out = TypeVar("Out", bound=Model)
+
+SentTarget = Annotated[
+    Target,
+    PlainSerializer(lambda told: told.model_dump(mode="json", exclude_defaults=True), when_used="json"),
+]
+"""A target that is in nearly every event: fields at their defaults are not written."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +107,7 @@ class PreflightInput(Model):
 class PreflightResult(Model):
     """The measured starting point and the rules pinned for this run."""
 
-    target: Target
+    target: SentTarget
     intent: Intent
     snapshot: ServiceSnapshot
     gate: ApprovalGate
@@ -118,7 +126,7 @@ class AnalyzeInput(Model):
     """Evidence wanted for this round; ``failure`` is what ended the round before."""
 
     run: RunRef
-    target: Target
+    target: SentTarget
     intent: Intent
     verification: Verification
     failure: Failure | None = None
@@ -145,7 +153,7 @@ class PlanInput(Model):
     """All findings of all rounds so far; the plan is cumulative against the original files."""
 
     run: RunRef
-    target: Target
+    target: SentTarget
     intent: Intent
     findings: tuple[Finding, ...]
     snapshot: ServiceSnapshot
@@ -173,7 +181,7 @@ class RevalidateInput(Model):
     """Does the approved plan still fit what is there? (SPEC edge case: approval received mid-run)"""
 
     run: RunRef
-    target: Target
+    target: SentTarget
     plan: ActionPlan
     policy_digest: str
     permission: Permission = Permission()
@@ -207,7 +215,7 @@ class PatchInput(Model):
     """Open the journal, then write the plan's files."""
 
     run: RunRef
-    target: Target
+    target: SentTarget
     plan: ActionPlan
     permission: Permission = Permission()
     approved_until: datetime | None = None
@@ -227,7 +235,7 @@ class BuildInput(Model):
     """Build the target's image; the previous one is pinned before."""
 
     run: RunRef
-    target: Target
+    target: SentTarget
     plan: ActionPlan
 
 
@@ -245,7 +253,7 @@ class RestartInput(Model):
     """Replace the target's containers only (SPEC FR-006)."""
 
     run: RunRef
-    target: Target
+    target: SentTarget
     plan: ActionPlan
 
 
@@ -262,7 +270,7 @@ class VerifyInput(Model):
     """Prove that the target is healthy and that nobody else was touched."""
 
     run: RunRef
-    target: Target
+    target: SentTarget
     verification: Verification
 
 
@@ -296,11 +304,38 @@ class RollbackResult(Model):
 
 
 class ReportInput(Model):
-    """The final record; the report settles the journal unless the rollback was incomplete."""
+    """The final record; the report settles the journal unless the rollback was incomplete.
+
+    It is the largest thing in a history, so what every reader puts back by itself is not written: fields
+    at their defaults, and the run's id in each of its events.
+    """
 
     run: RunRef
     record: RunRecord
     events: tuple[RunEvent, ...] = ()
+
+    @field_serializer("record")
+    def _without_defaults(self, record: RunRecord) -> dict[str, Any]:
+        """The plan whole: its steps are told apart by names that are their defaults."""
+        told = record.model_dump(mode="json", exclude_defaults=True, exclude={"plan"})
+        return told | ({"plan": record.plan.model_dump(mode="json")} if record.plan else {})
+
+    @field_serializer("events")
+    def _without_run(self, events: tuple[RunEvent, ...]) -> list[dict[str, Any]]:
+        return [
+            event.model_dump(mode="json", exclude_defaults=True, exclude={"run_id"})
+            if event.run_id == self.run.run_id
+            else event.model_dump(mode="json")
+            for event in events
+        ]
+
+    @field_validator("events", mode="before")
+    @classmethod
+    def _with_run(cls, events: object, info: ValidationInfo) -> object:
+        run = info.data.get("run")
+        if not isinstance(events, list | tuple) or not isinstance(run, RunRef):
+            return events
+        return [{"run_id": run.run_id} | event if isinstance(event, dict) else event for event in events]
 
 
 class NotifyInput(Model):

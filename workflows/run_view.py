@@ -118,5 +118,6 @@ class RunView(TakesOneRequest):
         if changed:
             workflow.upsert_memo(changed)
         if state != old_state:
-            workflow.upsert_search_attributes(visibility.search_attributes(record))
+            first = self._published is None
+            workflow.upsert_search_attributes(visibility.search_attributes(record, first=first))
         self._published = (state, memo)

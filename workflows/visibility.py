@@ -92,11 +92,18 @@ _KEYWORD_CHARACTERS: Final = 255  # what visibility on SQL holds
 MM_ENTRY: Final = SearchAttributeKey.for_keyword("mm_entry")
 
 
-def search_attributes(record: RunRecord) -> list[SearchAttributeUpdate[str]]:
-    """MoonMind's existing names. ``mm_updated_at`` is left to whoever registered it with their type."""
-    owner = record.requested_by
+def search_attributes(record: RunRecord, *, first: bool) -> list[SearchAttributeUpdate[str]]:
+    """MoonMind's existing names. ``mm_updated_at`` is left to whoever registered it with their type.
+
+    Args:
+        record: what they tell of.
+        first: whether none was set yet; later only the state is another one.
+    """
+    owner, state = record.requested_by, MM_STATE.value_set(mm_state(record))
+    if not first:
+        return [state]
     return [
-        MM_STATE.value_set(mm_state(record)),
+        state,
         MM_OWNER_TYPE.value_set("user" if owner else "system"),
         MM_OWNER_ID.value_set((owner or "system")[:_KEYWORD_CHARACTERS]),
         MM_ENTRY.value_set("orchestrator"),

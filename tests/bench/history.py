@@ -51,5 +51,7 @@ async def _measured(trials: int, lines: int) -> list[tuple[float, float]]:
 
 
 async def _size(temporal: Client, record: RunRecord) -> tuple[float, float]:
-    history = await temporal.get_workflow_handle(record.workflow_id).fetch_history()
+    handle = temporal.get_workflow_handle(record.workflow_id)
+    await handle.result()  # its record is terminal a moment before the workflow is
+    history = await handle.fetch_history()
     return float(len(history.events)), sum(event.ByteSize() for event in history.events) / _KIB

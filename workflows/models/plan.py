@@ -106,7 +106,7 @@ class ActionPlan(Model):
 
     def for_execution(self) -> "ActionPlan":
         """The plan without its prose: what the executing steps need, small in the history."""
-        return self.model_copy(update={"diff": "", "findings": (), "warnings": ()})
+        return self.model_copy(update={"diff": "", "diff_artifact": None, "findings": (), "warnings": ()})
 
     def compute_digest(self) -> str:
         """SHA-256 over the canonical JSON of project, service, diff, bases, policy and typed steps.
