@@ -18,6 +18,8 @@ from workflows.models.target import Target
 from workflows.models.verification import HttpProbe, ProbeResult, Vantage, Verification
 from workflows.verdict import Check, Verdict, Watch, check_replicas
 
+NEARLY_SECONDS = 1.5
+"""Long enough for a dry run, short enough for little to happen meanwhile."""
 _WAKING = ("start", "die", "oom", "health_status", "stop", "destroy", "pause", "unpause")
 
 
@@ -35,6 +37,8 @@ class HealthWatch:
     """Hears of every single result."""
     foreign: Callable[[tuple[ContainerState, ...]], str] = lambda _containers: ""
     """Names the containers that somebody else made; empty where there is none (I8)."""
+    nearly: Callable[[], None] = lambda: None
+    """Called when the service was found good and only has to stay so for ``NEARLY_SECONDS`` or less."""
     containers: tuple[ContainerState, ...] = ()
     """As seen last."""
     exit_codes: dict[str, int] = field(default_factory=dict)
@@ -42,6 +46,8 @@ class HealthWatch:
     status: str = "starting"
     _restarts: dict[str, int] = field(default_factory=dict)
     _news: asyncio.Event = field(default_factory=asyncio.Event)
+    _told_since: float | None = None
+    """Since when the service was good as ``nearly`` was called."""
 
     async def watch(self) -> Verdict:
         """Look until the service has been good for long enough, has crashed, or the time is over.
@@ -68,8 +74,15 @@ class HealthWatch:
             if verdict is not None:
                 return verdict
             since = watch.good_since
+            self._tell_nearly(since, at)
             self.status = watch.last_bad if since is None else f"good for {at - since:.0f} s"
             quick = 0 if await self._pause(watch.pause(at, quick)) else quick + 1
+
+    def _tell_nearly(self, since: float | None, at: float) -> None:
+        left = self.rules.stability_window_seconds - NEARLY_SECONDS
+        if since is not None and since != self._told_since and at - since >= left:
+            self._told_since = since
+            self.nearly()
 
     async def _pause(self, seconds: float) -> bool:
         """Whether Docker reported something before the pause was over."""

@@ -151,9 +151,14 @@ class Patch:
         target, project = job.target, job.target.project
         # First: a daemon that starts anew while we measure must not pass for the one that was measured.
         daemon_mark = await self.docker.daemon_mark()
-        snapshot = await self.docker.snapshot(target)
+        snapshot, (neighbours, dry_run), networks, volumes, images = await asyncio.gather(
+            self.docker.snapshot(target),
+            NeighbourProver(self.docker, self.compose).measure(target),
+            self.resources.networks(project.name),
+            self.resources.volumes(project.name),
+            self.docker.images_built(project.name, target.service),
+        )
         anonymous = [n for c in snapshot.containers for n in await self.docker.anonymous_volumes(c.id)]
-        neighbours, dry_run = await NeighbourProver(self.docker, self.compose).measure(target)
         return Journal(
             run_id=job.run.run_id,
             generation=job.run.generation,
@@ -163,9 +168,9 @@ class Patch:
             snapshot=snapshot,
             neighbours=neighbours,
             dry_run_before=dry_run,
-            networks_before=await self.resources.networks(project.name),
-            volumes_before=await self.resources.volumes(project.name),
-            images_before=await self.docker.images_built(project.name, target.service),
+            networks_before=networks,
+            volumes_before=volumes,
+            images_before=images,
             anonymous_volumes=tuple(sorted(anonymous)),
             previous_image_id=snapshot.container_image_id,
             tag_image_id=snapshot.image_id,

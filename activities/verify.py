@@ -11,7 +11,7 @@ nothing, so a retry simply measures again. An unhealthy service is a result, not
 import asyncio
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass, field
 
 from temporalio import activity
@@ -25,7 +25,7 @@ from activities.adapters.heartbeat import beating
 from activities.adapters.http_probe import HttpProber
 from activities.adapters.journal import Journal, JournalStore
 from activities.adapters.masking import Masking
-from activities.adapters.neighbour_proof import NeighbourProver, daemon_warnings
+from activities.adapters.neighbour_proof import EarlyDryRun, NeighbourProver, daemon_warnings
 from activities.adapters.redaction import Redactor
 from activities.adapters.workspace import Workspace
 from activities.health_watch import HealthWatch
@@ -101,6 +101,7 @@ class Verify:
         journal = self.journals.read(run.run_id, run.generation)
         redactor = await self.masking.redactor(job.target)
         log = EvidenceLog(self.artifacts.open(run.run_id, artifact_name("verify.log", run.round)), redactor)
+        early = EarlyDryRun(self.docker, self.compose, job.target.project)
         watch = HealthWatch(
             self.docker,
             self.prober,
@@ -109,11 +110,18 @@ class Verify:
             known=frozenset(container.id for container in journal.snapshot.containers),
             report=lambda result: log.say(probes.line(result)),
             foreign=lambda containers: _foreign(journal, containers),
+            nearly=early.begin,
         )
         probes.status = lambda: redactor.text(watch.status)
-        async with closing(log):
-            failure = await self._judge(job, watch, log) or await self._reference_failure(journal)
-            proof = await NeighbourProver(self.docker, self.compose).prove(journal)
+        async with closing(log), aclosing(early):
+            verdict = await _verdict(watch, log)
+            proving = asyncio.create_task(NeighbourProver(self.docker, self.compose).prove(journal, early))
+            try:
+                failure = await self._judge(job, verdict, watch, log)
+                failure = failure or await self._reference_failure(journal)
+                proof = await proving
+            finally:
+                proving.cancel()
         artifacts = (await log.close(), await self._store(job, proof))
         return VerifyResult(
             failure=_with_evidence(failure or _neighbour_failure(proof), artifacts, redactor),
@@ -135,17 +143,12 @@ class Verify:
             return None
         return OrchestratorError("foreign_change", path=f"what image {ref} is").failure(StepName.VERIFY)
 
-    async def _judge(self, job: VerifyInput, watch: HealthWatch, log: EvidenceLog) -> Failure | None:
-        try:
-            verdict = await watch.watch()
-        except OrchestratorError as error:
-            if error.code != "probe_unavailable":
-                raise
-            log.say(f"verdict: {error.code}: {error.message}")
-            return error.failure(StepName.VERIFY)
-        log.say(f"verdict: {verdict.code or 'healthy'} {verdict.detail}")
-        if verdict.code is None:
-            return None
+    async def _judge(
+        self, job: VerifyInput, verdict: Verdict | Failure, watch: HealthWatch, log: EvidenceLog
+    ) -> Failure | None:
+        """What is wrong, with the service's last words in the log; None where nothing is."""
+        if isinstance(verdict, Failure) or verdict.code is None:
+            return verdict if isinstance(verdict, Failure) else None
         failure = await self._failure(job, verdict, watch)
         for container in watch.containers:
             log.say(f"==> end of the log of {container.name} {container.id[:12]} <==")
@@ -177,6 +180,18 @@ class Verify:
         name = artifact_name("containers.json", job.run.round)
         document = proof.model_dump_json(indent=2).encode() + b"\n"
         return await self.artifacts.put(job.run.run_id, name, document)
+
+
+async def _verdict(watch: HealthWatch, log: EvidenceLog) -> Verdict | Failure:
+    try:
+        verdict = await watch.watch()
+    except OrchestratorError as error:
+        if error.code != "probe_unavailable":
+            raise
+        log.say(f"verdict: {error.code}: {error.message}")
+        return error.failure(StepName.VERIFY)
+    log.say(f"verdict: {verdict.code or 'healthy'} {verdict.detail}")
+    return verdict
 
 
 def _with_evidence(

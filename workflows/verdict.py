@@ -14,7 +14,7 @@ from workflows.ownership import POLICIES_THAT_RESTART
 EAGER_SECONDS = 30.0
 """So long the service is looked at often; afterwards the pauses grow."""
 _FIRST_PAUSE_SECONDS = 0.02
-_EAGER_PAUSE_SECONDS = 0.1
+_EAGER_PAUSE_SECONDS = 0.05
 _LONGEST_PAUSE_SECONDS = 5.0
 _STABLE_PAUSE_SECONDS = 0.5
 _KILLED_EXIT_CODES = frozenset({137, 143})

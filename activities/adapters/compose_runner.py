@@ -85,6 +85,10 @@ class ComposeRunner:
         secrets = await asyncio.to_thread(secrets_in_config, done.stdout, seen)
         return parse_model(done.stdout, unset, secrets)
 
+    async def inputs(self, project: ComposeProject) -> str | None:
+        """A hash over all that Compose reads of files and environment; None where that cannot be told."""
+        return await asyncio.to_thread(self.memory.inputs, project, self._environment_of(project))
+
     async def config_hash(self, project: ComposeProject, service: str) -> str:
         """The hash of one service's configuration: its containers' label, where it has no ``env_file``.
 

@@ -61,6 +61,12 @@ class DockerEngine(DockerImages, DockerEvents):
             endpoint=endpoint.url,
         )
 
+    async def clock(self) -> float | None:
+        """The daemon's own time, in seconds since the epoch; None where it does not say."""
+        answer = await self.client.ask(lambda api: api.info())
+        at = facts.moment(answer.get("SystemTime"))
+        return None if at is None else at.timestamp()
+
     async def check_cli(self) -> DaemonInfo:
         """Prove that command line and API reach the same daemon, both asked at once.
 

@@ -17,6 +17,8 @@ from activities.adapters.docker_client import CONTACT_SECONDS, DockerClient, End
 from activities.adapters.docker_facts import ContainerEvent
 
 Stream: TypeAlias = "CancellableStream[dict[str, object]]"
+_REMEMBERED = 256
+"""Events that a daemon keeps, of all kinds."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,25 @@ class DockerEvents:
             until = datetime.now(UTC).timestamp()
             found = _events(api, project, since=since.timestamp(), until=until)
             return tuple(facts.container_event(event) for event in found)
+
+        return await self.client.ask(read)
+
+    async def nothing_happened(self, project: str, since: float, until: float) -> bool:
+        """Whether the daemon knows of no event meanwhile that a plain ``up`` of the project might notice.
+
+        Health checks and what runs inside a container are no such events, nor are other projects'
+        containers. False as well where the daemon's memory may not reach back so far.
+
+        Args:
+            project: the Compose project.
+            since: seconds since the epoch on the daemon's own clock.
+            until: the same; not in the future, or the answer waits for it.
+        """
+
+        def read(api: docker.APIClient) -> bool:
+            stream = api.events(since=since, until=until, decode=True)  # type: ignore[call-overload]  # as below
+            found = list(stream)
+            return len(found) < _REMEMBERED and not any(facts.might_matter(event, project) for event in found)
 
         return await self.client.ask(read)
 

@@ -214,6 +214,19 @@ def container_event(event: Inspect) -> ContainerEvent:
     )
 
 
+_INSIDE_ONLY = (
+    "exec_", "health_status", "top", "attach", "detach", "resize", "export", "archive-path", "copy",
+)  # fmt: skip
+
+
+def might_matter(event: Inspect, project: str) -> bool:
+    """Whether a plain ``up`` of a project might do something else after an event than before it."""
+    if event.get("Type") != "container":
+        return True  # images, networks and volumes say nothing of whose they are
+    of = str(section(event, "Actor", "Attributes").get(PROJECT, ""))
+    return of in {"", project} and not str(event.get("Action", "")).startswith(_INSIDE_ONLY)
+
+
 def moment(value: object) -> datetime | None:
     """Docker's timestamps; its year 1 means never."""
     text = str(value or "")
