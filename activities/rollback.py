@@ -11,7 +11,7 @@ Each part finds out what is left to do, so a rollback that is killed anywhere is
 """
 
 import asyncio
-from contextlib import suppress
+from contextlib import aclosing, suppress
 from dataclasses import dataclass
 
 from temporalio import activity
@@ -22,7 +22,7 @@ from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.heartbeat import beating
 from activities.adapters.journal import Guard, Journal, JournalStore
 from activities.adapters.masking import Masking
-from activities.adapters.neighbour_proof import daemon_warnings
+from activities.adapters.neighbour_proof import EarlyDryRun, daemon_warnings
 from activities.adapters.process import ChildRegistry, uninterrupted
 from activities.adapters.project_resources import DaemonRefused, ProjectResources, refusal
 from activities.restoring.files import restore_files
@@ -121,9 +121,11 @@ class Rollback:
             story.say(refusal(error))
         measuring = Measuring(self.docker, self.compose, journal)
         patience = min(self.wait_seconds, _FOREIGN_SECONDS) if service.foreign else self.wait_seconds
-        became_so = await measuring.wait(patience)
-        outcome = await measuring.outcome(files, service, became_so=became_so)
-        proof = await measuring.proof()
+        async with aclosing(EarlyDryRun(self.docker, self.compose, journal.target.project)) as early:
+            early.begin()
+            became_so = await measuring.wait(patience)
+            outcome = await measuring.outcome(files, service, became_so=became_so)
+            proof = await measuring.proof(early)
         story.say(outcome.state)
         for lasting in outcome.not_undone:
             story.say(f"Not undone: {lasting}.")

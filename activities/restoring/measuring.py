@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from activities.adapters.compose_runner import ComposeRunner
 from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.journal import Journal
-from activities.adapters.neighbour_proof import NeighbourProver
+from activities.adapters.neighbour_proof import EarlyDryRun, NeighbourProver
 from activities.restoring.files import FilesRestored
 from activities.restoring.service import ServiceRestored
 from workflows.errors import OrchestratorError
@@ -15,7 +15,8 @@ from workflows.models.record import RollbackOutcome
 from workflows.models.snapshot import ContainerState, NeighbourProof, ServiceSnapshot, ServiceState
 from workflows.restored import all_as_good, compare_restored, healthy, side_by_side
 
-_POLL_SECONDS = 0.5
+_FIRST_POLL_SECONDS, _POLL_SECONDS = 0.05, 0.5
+"""Often at first: most services are as they were within a moment."""
 _SETTLE_SECONDS = 2.0
 """A service without a health check counts as running once it stayed up this long."""
 
@@ -37,7 +38,8 @@ class Measuring:
         before = self.journal.snapshot
         if before.state is not ServiceState.RUNNING or _was_sick(before):
             return True
-        deadline = time.monotonic() + limit_seconds
+        began = time.monotonic()
+        deadline = began + limit_seconds
         good_since: float | None = None
         restarts: dict[str, int] = {}
         needed = 0.0 if healthy(before.containers) else _SETTLE_SECONDS
@@ -51,7 +53,7 @@ class Measuring:
                 return True
             if self._cannot_become_so(containers):
                 return False
-            await asyncio.sleep(_POLL_SECONDS)
+            await asyncio.sleep(min(_POLL_SECONDS, max(_FIRST_POLL_SECONDS, (now - began) / 10)))
         return False
 
     async def outcome(
@@ -83,10 +85,10 @@ class Measuring:
             compared=side_by_side(journal.snapshot, after, files.touched),
         )
 
-    async def proof(self) -> NeighbourProof | None:
+    async def proof(self, early: EarlyDryRun | None = None) -> NeighbourProof | None:
         """Was anybody else touched? None where it cannot be measured (the compose file is broken now)."""
         try:
-            return await NeighbourProver(self.docker, self.compose).prove(self.journal)
+            return await NeighbourProver(self.docker, self.compose).prove(self.journal, early)
         except OrchestratorError as error:
             if error.code == "docker_unavailable":
                 raise
