@@ -24,7 +24,7 @@ from starter.bundle.verifying import BundleCheck, check_bundle, manifest_of
 from starter.connection import open_client, temporal_errors
 from starter.deciding import send_decision
 from starter.object_store import ObjectStore
-from starter.reading import NO_WORKER_NOW, WORKFLOW_TYPE, Located, RunReader
+from starter.reading import AT_ONCE, NO_WORKER_NOW, WORKFLOW_TYPE, Located, RunReader
 from starter.repeating import check_ended, repeat
 from starter.starting import start_attributes, start_memo, without_secrets
 from starter.statistics.compute import Gathered, Period
@@ -44,7 +44,6 @@ POLL_SECONDS: Final = 0.5
 SETTLE_SECONDS: Final = 2.0
 """How long a run id that nobody knows is looked for: visibility lags behind a start."""
 STORED_ONLY: Final = "Temporal does not answer for this run: this is the stored report."
-_LIST_CONCURRENCY: Final = 8
 
 T = TypeVar("T")
 
@@ -158,14 +157,14 @@ class OrchestratorClient:
         Raises:
             OrchestratorError: ``temporal_unavailable`` where no report is stored either.
         """
-        gate = asyncio.Semaphore(_LIST_CONCURRENCY)
+        gate = asyncio.Semaphore(AT_ONCE)
 
         async def read(found: Located) -> RunRecord:
             async with gate:
                 return await self._reader.record(found)
 
         try:
-            found = [located async for located in self._reader.recent(limit)]
+            found = await self._reader.recent(limit)
             return tuple(await asyncio.gather(*(read(located) for located in found)))
         except OrchestratorError:
             stored = self._reports.newest(limit)

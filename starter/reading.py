@@ -9,7 +9,6 @@ the workflow met when it went on.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Final
@@ -42,6 +41,9 @@ _INTERRUPTED: Final = {
     WorkflowExecutionStatus.TERMINATED: "terminated",
     WorkflowExecutionStatus.TIMED_OUT: "timed out",
 }
+
+AT_ONCE: Final = 8
+"""Questions about so many runs go out side by side."""
 
 
 @dataclass(frozen=True)
@@ -91,11 +93,22 @@ class RunReader:
                     raise
         raise OrchestratorError("unknown_run", run=run)
 
-    async def recent(self, limit: int) -> AsyncIterator[Located]:
-        """The newest runs, newest first."""
+    async def recent(self, limit: int) -> tuple[Located, ...]:
+        """The newest runs, newest first; a few are asked about at a time.
+
+        Raises:
+            OrchestratorError: ``temporal_unavailable``.
+        """
+        gate = asyncio.Semaphore(AT_ONCE)
+
+        async def described(workflow_id: str, run_id: str) -> Located:
+            async with gate:
+                return await self._describe(workflow_id, run_id)
+
         with temporal_errors(self.address):
-            async for found in self.client.list_workflows(f"WorkflowType='{WORKFLOW_TYPE}'", limit=limit):
-                yield await self._describe(found.id, found.run_id)
+            listed = self.client.list_workflows(f"WorkflowType='{WORKFLOW_TYPE}'", limit=limit)
+            found = [(one.id, one.run_id) async for one in listed]
+        return tuple(await asyncio.gather(*(described(*ids) for ids in found)))
 
     async def record(self, run: Located) -> RunRecord:
         """The run's record, as true as it can be had.

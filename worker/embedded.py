@@ -16,6 +16,7 @@ from temporalio.client import Client
 from activities.adapters.durable import write_durably
 from activities.adapters.state_dir import StateDir
 from starter.address import STACK_NAME, EmbeddedStack
+from worker.memory import limit_arenas
 from worker.search_attributes import register_search_attributes
 from worker.settings import WorkerSettings
 from worker.state_lock import embedded_lock
@@ -53,6 +54,7 @@ async def embedded_stack(
     Raises:
         OrchestratorError: ``state_dir_busy``, ``state_dir_invalid``, ``embedded_failed``, ``policy_invalid``.
     """
+    limit_arenas()
     state = StateDir(settings.state_dir)
     if project_dir is not None:
         state.check_outside(project_dir)

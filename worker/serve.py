@@ -20,6 +20,7 @@ from starter.telemetry import tracing_interceptors
 from worker.composition import compose, compose_embedded
 from worker.embedded import DEV, RunningStack, embedded_stack
 from worker.leaving import masking_converter
+from worker.memory import limit_arenas
 from worker.observing import mask_of
 from worker.own_secrets import known_secrets
 from worker.search_attributes import register_search_attributes
@@ -62,6 +63,7 @@ async def serve(settings: WorkerSettings) -> None:
         OrchestratorError: ``temporal_unavailable``, ``docker_unavailable`` where the host has no other
             name, ``state_dir_invalid``, ``state_dir_busy`` beside an embedded server, ``policy_invalid``.
     """
+    limit_arenas()
     _log_to_stderr(settings)
     _require_policy(settings)
     state = StateDir(settings.state_dir)

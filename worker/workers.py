@@ -13,6 +13,7 @@ from activities.adapters.journal import Journal
 from activities.adapters.measuring import Metrics
 from activities.adapters.temporal_runs import TemporalRuns
 from worker.error_mapping import ErrorMapping
+from worker.memory import keep_trimmed
 from worker.sandbox import sandbox
 from worker.settings import WorkerSettings
 from worker.step_metrics import StepMetrics
@@ -120,6 +121,6 @@ async def running_workers(client: Client, settings: WorkerSettings, wiring: Wiri
         runs = TemporalRuns(client, settings.task_queue)
         queue = settings.host_queue(wiring.host)
         sweep = Sweep(runs, queue, wiring.unsettled, wiring.leftovers, wiring.deliverable)
-        for loop in (sweep.forever, *wiring.beside(client)):
+        for loop in (sweep.forever, keep_trimmed, *wiring.beside(client)):
             await stack.enter_async_context(running_beside(loop))
         yield

@@ -17,10 +17,12 @@ from tests.bench.history import histories
 from tests.bench.lag import verdicts
 from tests.bench.log_path import log_path
 from tests.bench.machine import machine
+from tests.bench.many import throughput
 from tests.bench.overhead import long_build, small_service
 from tests.bench.rendering import markdown, svg
 from tests.bench.startup import help_text, local_run
 from tests.bench.undo import rollback
+from tests.bench.waiting import waiting
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "BENCHMARKS.md"
@@ -50,6 +52,8 @@ def entries(*, quick: bool) -> tuple[Entry, ...]:
         Entry("rollback", rollback, 5, 10),
         Entry("history", histories, 5, 5),
         Entry("log-path", partial(log_path, mib=64 if quick else 1024), 5, 5),
+        Entry("waiting", partial(waiting, levels=(1, 10, 50) if quick else (1, 10, 100, 1000)), 10, 30),
+        Entry("throughput", partial(throughput, projects=8 if quick else 100), 3 if quick else 1, 1),
         Entry("help", help_text, 11, 31),
         Entry("local", local_run, 5, 10),
     )

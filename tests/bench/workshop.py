@@ -22,8 +22,9 @@ from workflows.models.status import StepName
 
 WINDOW_SECONDS = 1.0
 """The stability window of every run here; it is taken off ours wherever the baseline has none."""
+APPROVER = "ada"
 HERE = Path(__file__).parent
-_BLOCK = f"""\
+BLOCK = f"""\
 api:
   build: ./api
   restart: unless-stopped
@@ -98,12 +99,17 @@ def step_seconds(record: RunRecord, name: StepName) -> float:
 
 @asynccontextmanager
 async def workshop(
-    *, verification: str = "", dockerfile: str | None = None, files: dict[str, str] | None = None
+    *,
+    verification: str = "",
+    protected: bool = False,
+    dockerfile: str | None = None,
+    files: dict[str, str] | None = None,
 ) -> AsyncIterator[Workshop]:
     """A project that lacks ``humanize``, not started yet, and a worker; all of it is removed at the end.
 
     Args:
         verification: further lines of the policy's section.
+        protected: whether every run waits for the approval of ``APPROVER``.
         dockerfile: of the service, in place of the usual one.
         files: in place of the usual ones.
     """
@@ -112,10 +118,10 @@ async def workshop(
         name = unique_project_name()
         directory = root / name
         directory.mkdir()
-        usual = {"compose.yaml": compose_file(_BLOCK), **web_service("api", "humanize")}
+        usual = {"compose.yaml": compose_file(BLOCK), **web_service("api", "humanize")}
         write_files(directory, usual | (files or {}) | ({"api/Dockerfile": dockerfile} if dockerfile else {}))
         operator = Operator(root)
-        operator.write_policy(_policy(name, directory, verification))
+        operator.write_policy(policy_of({name: directory}, verification, protected=protected))
         sandbox = ComposeSandbox(name, directory, docker.from_env())
         try:
             with operator.dev():
@@ -124,16 +130,28 @@ async def workshop(
             sandbox.remove()
 
 
-def _policy(name: str, directory: Path, verification: str) -> str:
-    return f"""\
-version: 1
-projects:
-  {name}:
-    workspace: {directory}
-    services:
-      api:
-        allow: [api/**]
-        verification:
-          max_wait_seconds: 60
-          stability_window_seconds: {WINDOW_SECONDS}
-{verification}"""
+def policy_of(projects: dict[str, Path], verification: str = "", *, protected: bool = False) -> str:
+    """A policy for the service ``api`` of each project.
+
+    Args:
+        projects: their directories, by name.
+        verification: further lines of each verification.
+        protected: whether an unsigned approval of ``APPROVER`` is needed.
+    """
+    lines = ["version: 1", "projects:"]
+    for name, directory in projects.items():
+        lines += [
+            f"  {name}:",
+            f"    workspace: {directory}",
+            "    services:",
+            "      api:",
+            "        allow: [api/**]",
+            *(["        protected: true", "        approver_roles: [sre]"] if protected else []),
+            "        verification:",
+            "          max_wait_seconds: 60",
+            f"          stability_window_seconds: {WINDOW_SECONDS}",
+            *verification.splitlines(),
+        ]
+    if protected:
+        lines += ["approvals: {trust: unsigned, time_limit_seconds: 86400}", f"roles: {{sre: [{APPROVER}]}}"]
+    return "\n".join(lines) + "\n"
