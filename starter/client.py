@@ -11,6 +11,7 @@ Wherever a run is named, its run id and its workflow id both do.
 import asyncio
 import uuid
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Self, TypeVar
@@ -182,23 +183,37 @@ class OrchestratorClient:
         """
         last: RunRecord | None = None
         patience = Patience(self._poll_seconds)
-        while True:
-            try:
-                located = await self._locate(run)
-                record = await self._next(located, last)
-                ended = not located.open
-                patience.restored()
-            except OrchestratorError as error:
-                if last is None or error.code != "temporal_unavailable":
-                    raise
-                await patience.wait_or_raise(error)
-                continue
-            if record != last:
-                yield record
-                last = record
-            if ended:
-                return
-            await patience.wait()
+        ending: asyncio.Task[None] | None = None
+        try:
+            while True:
+                try:
+                    located = await self._locate(run)
+                    ending = ending or asyncio.create_task(self._ending(located))
+                    record = await self._next(located, last)
+                    ended = not located.open
+                    patience.restored()
+                except OrchestratorError as error:
+                    if last is None or error.code != "temporal_unavailable":
+                        raise
+                    await patience.wait_or_raise(error)
+                    continue
+                if record != last:
+                    yield record
+                    last = record
+                if ended:
+                    return
+                await patience.wait(ending)
+        finally:
+            if ending is not None:
+                ending.cancel()
+
+    async def _ending(self, located: Located) -> None:
+        """Returns when the run has ended, which the server says at once; or when it cannot be asked."""
+        handle = self._client.get_workflow_handle(
+            located.workflow_id, first_execution_run_id=located.run_id, result_type=dict
+        )
+        with suppress(Exception):  # how it ended, and why nobody answers, is seen by whoever looks again
+            await handle.result()
 
     async def approve(
         self,

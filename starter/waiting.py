@@ -21,9 +21,12 @@ class Patience:
         """The server answered."""
         self._silent_since = None
 
-    async def wait(self) -> None:
-        """Until the next look."""
-        await asyncio.sleep(self._poll_seconds)
+    async def wait(self, news: "asyncio.Task[None] | None" = None) -> None:
+        """Until the next look, or until there is news."""
+        if news is None or news.done():
+            await asyncio.sleep(self._poll_seconds)
+        else:
+            await asyncio.wait({news}, timeout=self._poll_seconds)
 
     async def wait_or_raise(self, error: OrchestratorError) -> None:
         """Until the next try; the server has not answered this one.

@@ -2,7 +2,7 @@
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -19,6 +19,7 @@ from activities.adapters.redaction import Redactor
 from activities.adapters.secret_sources import read_start
 from activities.adapters.spans import command_span
 from workflows.errors import OrchestratorError
+from workflows.models.snapshot import ContainerState
 from workflows.models.target import ComposeProject
 
 Sink = Callable[[bytes], None]
@@ -119,25 +120,39 @@ class ComposeRunner:
         argv = ComposeCli(project).resolved_config_hash(service)
         return _last_word(await self._read(argv, project, resolved.encode()))
 
-    async def dry_run_changes(self, project: ComposeProject) -> frozenset[str]:
+    async def dry_run_changes(
+        self, project: ComposeProject, containers: Iterable[ContainerState] | None = None
+    ) -> frozenset[str]:
         """Services that a plain ``up -d`` would create, recreate, start or remove containers of (I3).
+
+        Args:
+            project: whose services.
+            containers: all of them, where they are known; else Compose is asked, which takes a process.
 
         Raises:
             OrchestratorError: ``compose_invalid``, ``docker_unavailable``.
         """
         cli = ComposeCli(project)
-        model, active, states, whole = await asyncio.gather(
+        model, active, idle, whole = await asyncio.gather(
             self.model(project),
             self._recalled(project, "active", lambda: self._read(cli.active_services(), project)),
-            self._read(cli.states(), project),
+            self._idle(project, containers),
             self._run(cli.up_dry_run(), project),
         )
         names = frozenset(active.stdout.split())
-        pairs = (line.split() for line in states.stdout.splitlines())
-        idle = {pair[0] for pair in pairs if len(pair) == 2 and pair[1] != "running"}
         if whole.returncode == 0:
             return changed_services(_printed(whole), model) | (idle & names)
         return await self._dry_run_each(project, model, names) | (idle & names)
+
+    async def _idle(
+        self, project: ComposeProject, containers: Iterable[ContainerState] | None
+    ) -> frozenset[str]:
+        """Services with a container that does not run."""
+        if containers is not None:
+            return frozenset(one.service for one in containers if one.status != "running")
+        states = await self._read(ComposeCli(project).states(), project)
+        pairs = (line.split() for line in states.stdout.splitlines())
+        return frozenset(pair[0] for pair in pairs if len(pair) == 2 and pair[1] != "running")
 
     async def _dry_run_each(
         self, project: ComposeProject, model: ComposeModel, names: frozenset[str]

@@ -20,6 +20,15 @@ from workflows.verdict import prove
 T = TypeVar("T")
 
 
+async def dry_run(engine: DockerEngine, compose: ComposeRunner, project: ComposeProject) -> frozenset[str]:
+    """Services that a plain ``up`` would change now.
+
+    Raises:
+        OrchestratorError: ``compose_invalid``, ``docker_unavailable``.
+    """
+    return await compose.dry_run_changes(project, await engine.containers(project.name))
+
+
 @dataclass(frozen=True)
 class NeighbourProver:
     """The same two questions before and after a run."""
@@ -40,9 +49,11 @@ class NeighbourProver:
             target: the service that is not a neighbour.
             foreseen: the services that a plain ``up`` would change, where that is known already.
         """
-        changes = await self.compose.dry_run_changes(target.project) if foreseen is None else foreseen
-        dry_run = tuple(sorted(set(changes) - set(target.shares_image_with)))
-        return await self.engine.neighbours(target), dry_run
+        changes = foreseen
+        if changes is None:
+            changes = await dry_run(self.engine, self.compose, target.project)
+        others = tuple(sorted(set(changes) - set(target.shares_image_with)))
+        return await self.engine.neighbours(target), others
 
     async def prove(self, journal: Journal, early: "EarlyDryRun | None" = None) -> NeighbourProof:
         """Compare with what the journal recorded before the first change.
@@ -124,7 +135,7 @@ class EarlyDryRun:
         at, inputs = await _or_none(self.engine.clock()), await self.compose.inputs(self.project)
         if at is None or inputs is None:
             return None
-        changes = await _or_none(self.compose.dry_run_changes(self.project))
+        changes = await _or_none(dry_run(self.engine, self.compose, self.project))
         return None if changes is None else _Seen(changes, inputs, at, asked)
 
 
