@@ -49,7 +49,8 @@ class NoDocker:
     async def _nothing(self, *_: object) -> tuple[str, ...]:
         return ()
 
-    containers = anonymous_volumes = neighbours = dry_run_changes = networks = volumes = images_built = _nothing
+    containers = anonymous_volumes = neighbours = dry_run_changes = _nothing
+    networks = volumes = images_built = _nothing
 
 
 def make_tree(root: Path) -> Path:
