@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from pathlib import Path
 
@@ -9,9 +10,9 @@ from temporalio import activity, workflow
 
 
 @activity.defn
-def write_file(path: str) -> None:
+async def write_file(path: str) -> None:
     """One byte."""
-    Path(path).write_bytes(b"x")
+    await asyncio.to_thread(Path(path).write_bytes, b"x")
 
 
 @workflow.defn(sandboxed=False)

@@ -96,7 +96,11 @@ async def _fill(shop: Workshop, waiting: int, level: _Level) -> list[str]:
         async with gate:
             began = time.monotonic()
             request = RunRequest(
-                service="api", instruction="apply this", patch=_PATCH, project=shop.sandbox.name
+                service="api",
+                instruction="apply this",
+                patch=_PATCH,
+                project=shop.sandbox.name,
+                requested_by="olga",
             )
             handle = await shop.client.start(request)
             await _until(shop, handle.run_id, RunStatus.AWAITING_APPROVAL)
