@@ -111,7 +111,9 @@ def _named_in(project: ComposeProject, configs: Mapping[str, bytes | None]) -> f
 def _documents(data: bytes | None) -> list[Mapping[object, object]]:
     if data is None:
         raise _UntoldError
-    documents = [one for one in YAML(typ="safe").load_all(data.decode()) if one is not None]
+    yaml = YAML(typ="safe", pure=True)
+    yaml.composer.warn_double_anchors = False  # it would be the operator's log that hears of it
+    documents = [one for one in yaml.load_all(data.decode()) if one is not None]
     if not all(isinstance(one, dict) for one in documents):
         raise _UntoldError
     return documents

@@ -53,7 +53,7 @@ def entries(*, quick: bool) -> tuple[Entry, ...]:
         Entry("history", histories, 5, 5),
         Entry("log-path", partial(log_path, mib=64 if quick else 1024), 5, 5),
         Entry("waiting", partial(waiting, levels=(1, 10, 50) if quick else (1, 10, 100, 1000)), 10, 30),
-        Entry("throughput", partial(throughput, projects=8 if quick else 100), 3 if quick else 1, 1),
+        Entry("throughput", partial(throughput, batch=6 if quick else 20), 5, 5),
         Entry("help", help_text, 11, 31),
         Entry("local", local_run, 5, 10),
     )

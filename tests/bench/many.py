@@ -29,36 +29,37 @@ _PATCH = """\
 """
 
 
-async def throughput(trials: int, projects: int) -> tuple[Figure, ...]:
+async def throughput(trials: int, batch: int) -> tuple[Figure, ...]:
     """Every project is broken and mended by the script, then broken and mended by us.
 
     Args:
-        trials: how often all of them are.
-        projects: how many.
+        trials: batches, each of projects of its own.
+        batch: projects of each.
     """
     with tempfile.TemporaryDirectory(prefix="mm-bench-") as made, ExitStack() as stack:
         root, engine = Path(made), docker.from_env()
-        shops: dict[str, Path] = {}
-        for _ in range(projects):
+        directories: dict[str, Path] = {}
+        for _ in range(trials * batch):
             name = unique_project_name()
-            shops[name] = root / name
-            shops[name].mkdir()
-            stack.callback(ComposeSandbox(name, shops[name], engine).remove)
+            directories[name] = root / name
+            directories[name].mkdir()
+            stack.callback(ComposeSandbox(name, directories[name], engine).remove)
         operator = Operator(root)
-        operator.write_policy(policy_of(shops))
+        operator.write_policy(policy_of(directories))
         with operator.dev():
             client = await OrchestratorClient.connect(operator.address)
-            all_of_them = [
+            shops = [
                 Workshop(ComposeSandbox(name, directory, engine), operator, client)
-                for name, directory in shops.items()
+                for name, directory in directories.items()
             ]
             ours, by_hand = [], []
-            for _ in range(trials):
-                by_hand.append(_by_hand(all_of_them))
-                ours.append(await _ours(all_of_them))
+            for first in range(0, len(shops), batch):
+                by_hand.append(_by_hand(shops[first : first + batch]))
+                ours.append(await _ours(shops[first : first + batch]))
     return (
         Figure(
-            name=f"{projects} projects, {AT_ONCE} at a time", unit="s", compared=Compared.RATIO, goal=1.0,
+            name=f"{trials * batch} projects, {AT_ONCE} at a time, in batches of {batch}", unit="s",
+            compared=Compared.RATIO, goal=1.0,
             ours=Samples(what="mm-orchestrator, with the diffs supplied", values=tuple(ours)),
             baselines=(Samples(what="sum of the shell scripts", values=tuple(by_hand)),),
             note=f"Each of ours has a stability window of {WINDOW_SECONDS:g} s in it, the script has none.",

@@ -19,6 +19,7 @@ from activities.adapters.redaction import Redactor
 from activities.adapters.workspace import Workspace
 from activities.manifests.errors import ManifestError
 from tests.fuzz.editors import EDITORS, Edit
+from tests.fuzz.outputs import OUTPUTS
 from tests.repair.cases import OWN, load
 from tests.unit.state_samples import journal, target
 from worker.diagnosing import Question, answer
@@ -55,6 +56,7 @@ def targets() -> tuple[Target, ...]:
         Target("journal", Journal.model_validate_json, _journals(), (ValidationError,)),
         Target("redaction", _redaction, _SECRETS),
         Target("log", _log, _logs()),
+        *(Target(name, read, seeds, errors) for name, (read, seeds, errors) in OUTPUTS.items()),
         *(
             Target(name, _editing(edits), tuple(text.encode() for text in texts), (ManifestError,))
             for name, (edits, texts) in EDITORS.items()
