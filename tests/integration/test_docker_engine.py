@@ -16,6 +16,7 @@ import pytest
 import pytest_asyncio
 from docker.errors import APIError, ImageNotFound
 
+from activities.adapters import docker_engine
 from activities.adapters.compose_runner import ComposeRunner
 from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.docker_images import HELD_REPOSITORY, split_reference
@@ -154,7 +155,8 @@ async def test_containers_labels_and_snapshot(engine: DockerEngine, stack: Compo
 
 async def test_what_was_said_before_the_last_start(engine: DockerEngine, compose_project: ComposeFactory):
     """A service that floods its log before it crashes: the crash stands before what this start has said."""
-    flood = 'command: [sh, -c, "if [ -e /m ]; then seq 9000; sleep 60; fi; touch /m; echo the crash; exit 1"]'
+    again = "sleep 3; seq 9000; sleep 60"  # a busy daemon notes the start after the first lines of it
+    flood = f'command: [sh, -c, "if [ -e /m ]; then {again}; fi; touch /m; echo the crash; exit 1"]'
     service = f"{{image: 'python:3.13-slim', init: true, restart: always, {flood}}}"
     sandbox = compose_project({"compose.yaml": f"services: {{api: {service}}}"})
     sandbox.compose("up", "-d")
@@ -167,7 +169,7 @@ async def test_what_was_said_before_the_last_start(engine: DockerEngine, compose
     assert "the crash" not in await engine.logs(container.id, 2000)
     assert container.restart_count > 0
     told = (await engine.last_words(container)).splitlines()
-    assert told[0] == "the crash"  # the daemon may note the start after the first lines of it
+    assert told[0] == "the crash"
     assert len(told) < 9000
 
 
@@ -356,8 +358,11 @@ async def test_compose_is_quoted_where_it_refuses(compose_project: ComposeFactor
     assert model.unset == ("MMT_NOT_SET", "MMT_TOO")
 
 
-async def test_a_container_on_its_way_out_is_waited_for(engine: DockerEngine, stack: ComposeSandbox):
+async def test_a_container_on_its_way_out_is_waited_for(
+    engine: DockerEngine, stack: ComposeSandbox, monkeypatch: pytest.MonkeyPatch
+):
     """An ordered removal goes on though its client was killed; what it leaves is known only after it."""
+    monkeypatch.setattr(docker_engine, "_REMOVAL_SECONDS", 200)  # so many files take long on a busy disk
     first, second = await engine.containers(stack.name, "api")
     fill = "i=0; while [ $i -lt 30000 ]; do : > /tmp/$i; i=$((i+1)); done"
     for command in (("exec", first.id, "sh", "-c", fill), ("kill", first.id)):
