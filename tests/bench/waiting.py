@@ -54,7 +54,6 @@ class _Level:
     shown: list[float] = field(default_factory=list)
     plain_written: list[float] = field(default_factory=list)
     worker_mib: float = 0.0
-    plain_mib: float = 0.0
 
 
 async def waiting(trials: int, levels: tuple[int, ...]) -> tuple[Figure, ...]:
@@ -76,7 +75,7 @@ async def _level(shop: Workshop, plain: _Plain, waiting: int, trials: int) -> _L
     level = _Level(waiting)
     open_runs = await _fill(shop, waiting, level)
     await plain.fill(waiting)
-    level.worker_mib, level.plain_mib = _resident_mib(shop), plain.resident_mib()
+    level.worker_mib = _resident_mib(shop)
     for _ in range(trials):
         await _timed(level.listed, shop.client.list(_LISTED))
         await _timed(level.shown, shop.client.get(open_runs[0]))
@@ -160,7 +159,6 @@ class _Plain:
     client: Client
     queue: str
     directory: Path
-    idle_mib: float = 0.0
     handles: list[WorkflowHandle[PlainWait, None]] = field(default_factory=list)
     made: int = 0
 
@@ -187,10 +185,6 @@ class _Plain:
         await handle.signal(PlainWait.go)
         return await seen - began
 
-    def resident_mib(self) -> float:
-        """Of this process, in which the plain worker runs, less what it had without a workflow."""
-        return _rss("self") - self.idle_mib
-
 
 @asynccontextmanager
 async def _plain(address: str) -> AsyncIterator[_Plain]:
@@ -202,7 +196,7 @@ async def _plain(address: str) -> AsyncIterator[_Plain]:
             workflow_runner=UnsandboxedWorkflowRunner(), max_concurrent_activities=4,
         )  # fmt: skip
         async with worker:
-            plain = _Plain(client, queue, Path(made), idle_mib=_rss("self"))
+            plain = _Plain(client, queue, Path(made))
             yield plain
             for handle in plain.handles:
                 await handle.terminate("the benchmark is over")
@@ -216,11 +210,7 @@ async def _timed(samples: list[float], question: Awaitable[object]) -> None:
 
 def _resident_mib(shop: Workshop) -> float:
     about = json.loads((shop.operator.state / "dev.json").read_text())
-    return _rss(str(about["pid"]))
-
-
-def _rss(process: str) -> float:
-    pages = int(Path(f"/proc/{process}/statm").read_text().split()[1])
+    pages = int(Path(f"/proc/{about['pid']}/statm").read_text().split()[1])
     return pages * resource.getpagesize() / _MIB
 
 
@@ -243,8 +233,7 @@ def _figures(level: _Level, *, last: bool) -> tuple[Figure, ...]:
         ),
         Figure(
             name=f"memory of the worker, {among}", unit="MiB", compared=Compared.ALONE,
-            ours=seconds("worker, as a whole", [level.worker_mib]),
-            baselines=(seconds("plain workflows alone", [level.plain_mib]),),
+            ours=seconds("worker, as a whole", [level.worker_mib]), baselines=(),
         ),
         Figure(
             name=f"list of {_LISTED}, {among}", unit="s", compared=Compared.ALONE,
