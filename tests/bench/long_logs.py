@@ -13,7 +13,7 @@ CANARY = "c4n4ry-of-a-long-log"
 _LINES_AT_ONCE = 2000
 _CANARY_LINE = f"password \x1b[31m{CANARY[:7]}\x1b[0m{CANARY[7:]} is in the middle"
 _ORDINARY = (
-    "Get:{n} http://deb.debian.org/debian trixie/main amd64 libpatch-part{n} amd64 2.{n}-1+b1 [117 kB]",
+    "Get:{n} http://mirror.example/debian trixie/main amd64 libpatch-part{n} amd64 2.{n}-1+b1 [117 kB]",
     "Selecting previously unselected package libpart{n}:amd64.",
     "Preparing to unpack .../{n}-libpart{n}_2.{n}-1+b1_amd64.deb ...",
     "Unpacking libpart{n}:amd64 (2.{n}-1+b1) ...",

@@ -30,6 +30,14 @@ _LOCKS = ("package-lock.json", "yarn.lock", "pnpm-lock.yaml", "poetry.lock", "uv
 Outputs = dict[str, tuple[Callable[[bytes], object], tuple[bytes, ...], tuple[type[Exception], ...]]]
 
 
+def as_json(data: bytes) -> object:
+    """What the bytes say; None where they are no JSON, which is not ours to read."""
+    try:
+        return json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+
+
 def _dry_run(data: bytes) -> None:
     text = data.decode("utf-8", "replace")
     assert len(changed_services(text, _MODEL)) <= len(text.splitlines())
@@ -52,11 +60,7 @@ def _compose_secrets(data: bytes) -> None:
 
 def _docker(data: bytes) -> None:
     """A container, an image and an event, however much of them is missing or something else."""
-    try:
-        told = json.loads(data)
-    except (ValueError, RecursionError):
-        return
-    if isinstance(told, dict):
+    if isinstance(told := as_json(data), dict):
         facts.environment(told)
         facts.health_log(told)
         facts.mounts(told)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ from activities.adapters.redaction import Redactor
 from activities.adapters.workspace import Workspace
 from activities.manifests.errors import ManifestError
 from tests.fuzz.editors import EDITORS, Edit
-from tests.fuzz.outputs import OUTPUTS
+from tests.fuzz.outputs import OUTPUTS, as_json
 from tests.repair.cases import OWN, load
 from tests.unit.state_samples import journal, target
 from worker.diagnosing import Question, answer
@@ -108,10 +107,7 @@ def _token(data: bytes) -> None:
 
 def _signal(data: bytes) -> None:
     """The start input and both signals, as JSON; signals may not refuse what is an object."""
-    try:
-        told = json.loads(data)
-    except (ValueError, RecursionError):
-        return
+    told = as_json(data)
     if isinstance(told, dict):
         Approve.model_validate(told)
         Reject.model_validate(told)

@@ -1,15 +1,25 @@
 """The steps on a real Compose project, ready for a test."""
 
+import os
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
+from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.state_dir import StateDir
 from tests.conftest import ComposeFactory
 from tests.integration.repair_host import RepairHost
 from tests.integration.repair_stack import BROKEN, COMPOSE, DOCKERFILE, SERVER, HostFactory
 from tests.integration.state_rig import FILES, RUN, Rig
+
+
+@pytest.fixture
+async def engine() -> AsyncIterator[DockerEngine]:
+    """The daemon that the docker command reaches."""
+    found = DockerEngine.from_environment(os.environ)
+    yield found
+    found.client.close()
 
 
 @pytest.fixture

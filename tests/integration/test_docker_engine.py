@@ -6,14 +6,13 @@ import socket
 import threading
 import time
 from asyncio.subprocess import DEVNULL
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import aclosing, contextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import docker
 import pytest
-import pytest_asyncio
 from docker.errors import APIError, ImageNotFound
 
 from activities.adapters import docker_engine
@@ -42,14 +41,6 @@ services:
 volumes:
   named:
 """
-
-
-@pytest_asyncio.fixture
-async def engine() -> AsyncIterator[DockerEngine]:
-    """The daemon that the docker command reaches."""
-    found = DockerEngine.from_environment(os.environ)
-    yield found
-    found.client.close()
 
 
 @pytest.fixture

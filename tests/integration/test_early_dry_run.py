@@ -3,10 +3,9 @@
 import asyncio
 import os
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 
 import pytest
-import pytest_asyncio
 
 from activities.adapters.compose_runner import ComposeRunner
 from activities.adapters.docker_engine import DockerEngine
@@ -28,14 +27,6 @@ services:
     command: [sleep, infinity]
 """
 _TRIES = 5
-
-
-@pytest_asyncio.fixture
-async def engine() -> AsyncIterator[DockerEngine]:
-    """The daemon that the docker command reaches."""
-    found = DockerEngine.from_environment(os.environ)
-    yield found
-    found.client.close()
 
 
 @pytest.fixture

@@ -66,7 +66,7 @@ ELSEWHERE = [
     (own(), "is no directory of it"),
     (own(bind("/home/ann/shop", "/srv/shop")), "is /home/ann/shop there"),
     (own(bind("/srv/shop", "/srv/shop"), bind("/elsewhere", "/srv/shop/api")), "is /elsewhere there"),
-    (own(Mount("volume", "work", "/volumes/work/_data", "/srv/shop")), "is no directory"),
+    (own(Mount("volume", "files", "/volumes/files/_data", "/srv/shop")), "is no directory"),
     (own(bind("/srv/shopping", "/srv/shopping")), "is no directory of it"),
 ]
 
