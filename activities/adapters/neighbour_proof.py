@@ -62,9 +62,9 @@ class NeighbourProver:
             journal: of the run.
             early: a dry run that was begun before; taken where nothing can have changed its answer.
         """
-        foreseen = None
-        if early is not None and not await self._restarted(journal):
-            foreseen = await early.answer()
+        foreseen = await early.answer() if early is not None else None
+        if foreseen is not None and await self._restarted(journal):
+            foreseen = None  # asked last: the event log that kept silent may be a new daemon's
         after, dry_after = await self.measure(journal.target, foreseen)
         events = await self.engine.past_events(journal.project, journal.opened_at)
         killed = frozenset(event.container_id for event in events if event.action == "kill")
