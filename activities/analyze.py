@@ -16,6 +16,7 @@ from activities.adapters.artifact_store import ArtifactStore, artifact_name
 from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.heartbeat import beating
 from activities.adapters.http_probe import HttpProber
+from activities.adapters.journal import JournalStore
 from activities.adapters.masking import Masking, holds_secret, masked_finding
 from activities.adapters.redaction import Redactor
 from activities.consulting.consultant import Consultant, Consultation, Consulted
@@ -51,6 +52,7 @@ class Analyze:
     artifacts: ArtifactStore
     masking: Masking
     consultant: Consultant
+    journals: JournalStore
     second_opinion: SecondOpinion | None = None
     """None: no language model is configured."""
 
@@ -59,9 +61,10 @@ class Analyze:
         """Evidence to findings.
 
         Raises:
-            OrchestratorError: ``docker_unavailable``, or ``no_safe_fix`` for an instruction without a
-                file it could change.
+            OrchestratorError: ``docker_unavailable``, ``no_safe_fix`` for an instruction without a file it
+                could change, or ``journal_settled`` where somebody settled the run between its rounds.
         """
+        self.journals.require_open(job.run.run_id, job.run.generation)
         async with beating("analyze"):
             return await self._analyze(job)
 

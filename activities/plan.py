@@ -60,8 +60,10 @@ class Plan:
         """Make the plan and store it.
 
         Raises:
-            OrchestratorError: ``diff_not_allowed``, ``diff_invalid``, ``diff_too_large``, ``no_safe_fix``.
+            OrchestratorError: ``diff_not_allowed``, ``diff_invalid``, ``diff_too_large``, ``no_safe_fix``,
+                or ``journal_settled`` where somebody settled the run between its rounds.
         """
+        self.journals.require_open(job.run.run_id, job.run.generation)
         async with beating("plan"):
             return await self._made(job)
 

@@ -90,7 +90,8 @@ class Verify:
         """Watch the service until a verdict, then prove that its neighbours were left alone.
 
         Raises:
-            OrchestratorError: ``journal_missing``, ``docker_unavailable``, ``compose_invalid``.
+            OrchestratorError: ``journal_missing``, ``docker_unavailable``, ``compose_invalid``, and
+                ``journal_settled`` where somebody settled the run: its evidence is closed by then (I6).
         """
         probes = Probes()
         async with beating(lambda: f"verify: {probes.status()}"):
@@ -98,7 +99,8 @@ class Verify:
 
     async def _verify(self, job: VerifyInput, probes: Probes) -> VerifyResult:
         run = job.run
-        journal = self.journals.read(run.run_id, run.generation)
+        guard = self.journals.guard(run.run_id, run.generation, run.epoch)
+        journal = guard.check()
         redactor = await self.masking.redactor(job.target)
         log = EvidenceLog(self.artifacts.open(run.run_id, artifact_name("verify.log", run.round)), redactor)
         early = EarlyDryRun(self.docker, self.compose, job.target.project)
@@ -122,6 +124,7 @@ class Verify:
                 proof = await proving
             finally:
                 proving.cancel()
+        guard.check()
         artifacts = (await log.close(), await self._store(job, proof))
         return VerifyResult(
             failure=_with_evidence(failure or _neighbour_failure(proof), artifacts, redactor),

@@ -225,6 +225,7 @@ def _bind_before_the_first_write(on: Adapters, plans: PlanStore, stored: _Stored
             artifacts=on.artifacts,
             masking=on.masking,
             consultant=Consultant(on.engine, Asker.on(on.throwaway)),
+            journals=on.journals,
             second_opinion=on.second_opinion,
         ).analyze,
         ports.PLAN.name: Plan(

@@ -106,6 +106,16 @@ class JournalStore:
         """The journal as it is now, or None where this run never opened one."""
         return _decode(self._directory(run_id, generation) / "journal.json")
 
+    def require_open(self, run_id: str, generation: int) -> None:
+        """Nothing where the run has not written yet; a settled run's evidence is closed to late steps (I6).
+
+        Raises:
+            OrchestratorError: ``journal_settled``.
+        """
+        journal = self.find(run_id, generation)
+        if journal is not None and journal.settled is not None:
+            raise _settled_error(journal)
+
     def all(self) -> tuple[Journal, ...]:
         """Every journal here, oldest first."""
         found = (_decode(path) for path in self.state.journals.glob("*/journal.json"))

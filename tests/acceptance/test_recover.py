@@ -1,6 +1,8 @@
 """``mm-orchestrator recover``: settles from the journal alone, and a late step changes nothing (I4, I7)."""
 
 import shutil
+import time
+from pathlib import Path
 
 import pytest
 
@@ -25,10 +27,23 @@ def killed_dev(operator: Operator, shop: ComposeSandbox, sleep: str, step: str =
             await_processes(f"sleep {sleep}")
         else:
             operator.until(run, step)
+            await_file(operator.state, "verify.log")
         dev.kill()
         dev.wait(timeout=10)
         await_none(str(operator.state), f"sleep {sleep}", shop.name)
     return run
+
+
+def await_file(state: Path, name: str, seconds: float = 30) -> None:
+    """A step has begun to write its evidence.
+
+    Raises:
+        AssertionError: it never did.
+    """
+    deadline = time.monotonic() + seconds
+    while not any(state.glob(f"spool/*/{name}")):
+        assert time.monotonic() < deadline, f"there never was a {name}"
+        time.sleep(0.02)
 
 
 @pytest.fixture
@@ -83,7 +98,8 @@ def test_a_run_that_was_recovered_changes_nothing_when_it_resumes(
         assert '"code":"journal_settled"' in result.stdout, result.stdout
         assert (record.status, record.code) == (RunStatus.ROLLED_BACK, "run_recovered")
         assert (record.instruction, record.rounds) == (ADD_HUMANIZE, 1)
-        check_artifacts(record, "rollback.log", "report.json", "report.html", "manifest.json")
+        last = {"build": "build.log", "verify": "verify.log"}[step]
+        check_artifacts(record, last, "rollback.log", "report.json", "report.html", "manifest.json")
         assert "previous image" in operator.command("explain", run).stdout
         assert (shop.fingerprints(), Before.of(shop), journals(operator)) == (containers, before, settled)
         assert held(shop.engine, run) == []

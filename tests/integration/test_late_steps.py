@@ -2,21 +2,27 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from activities.adapters.masking import Masking
 from activities.adapters.project_resources import ProjectResources
+from activities.analyze import Analyze
 from activities.build import Build
+from activities.plan import Plan
 from activities.restart import Restart
 from activities.rollback import Rollback
 from activities.settle import Recovery
+from activities.verify import Verify
 from tests.integration.repair_stack import DOCKERFILE, GOOD, HostFactory, content, until
 from tests.integration.state_rig import AFTER, REQUIREMENTS, RUN, Rig, wait_healthy
 from workflows.errors import OrchestratorError
 from workflows.models.plan import BuildStep, RestartStep
 from workflows.models.record import RunRecord
 from workflows.models.status import RunStatus
+from workflows.models.verification import Verification
 from workflows.ports import BuildInput, ReportInput, RestartInput, RollbackInput
 
 
@@ -53,9 +59,20 @@ async def test_a_build_that_is_overtaken_by_a_rollback_ends_and_claims_nothing(h
     assert not list(on.state.children.iterdir())
 
 
-@pytest.mark.parametrize("step", ["patch", "build", "restart", "rollback", "report"])
+async def everything(rig: Rig) -> tuple[object, ...]:
+    """Files, containers, image, and the evidence that the manifest vouches for."""
+    names = await rig.artifacts.names(RUN)
+    kept = [await rig.artifacts.existing(RUN, name) for name in names]
+    hashes = {artifact.name: artifact.sha256 for artifact in kept if artifact is not None}
+    image = await rig.docker.image_id(rig.target.image)
+    return rig.sandbox.checksums(), rig.sandbox.fingerprints(), image, hashes
+
+
+@pytest.mark.parametrize(
+    "step", ["analyze", "plan", "patch", "build", "restart", "verify", "rollback", "report"]
+)
 async def test_a_late_step_of_a_settled_run_changes_nothing(rig: Rig, step: str):
-    """Whatever wakes up after ``recover``: refused; files, containers, image and journal stay."""
+    """Whatever wakes up after ``recover``: refused; files, containers, image, journal and evidence stay."""
     wait_healthy(rig)
     plan = rig.plan({REQUIREMENTS: AFTER}, steps=(BuildStep(image=rig.target.image), RestartStep(scale=1)))
     epoch = (await rig.patch(plan)).epoch
@@ -63,7 +80,7 @@ async def test_a_late_step_of_a_settled_run_changes_nothing(rig: Rig, step: str)
     steps = (rig.rollback_step.rollback, rig.report_step.report)
     recovery = Recovery(rig.journals, rig.artifacts, rig.docker, *steps)
     await recovery.recover(RUN, accept_current_state=False)
-    seen = (rig.sandbox.checksums(), rig.sandbox.fingerprints(), await rig.docker.image_id(rig.target.image))
+    seen = await everything(rig)
     journal, late = rig.journal, rig.run(epoch=epoch)
     parts = (rig.journals, rig.docker, rig.compose, rig.artifacts, Masking(rig.docker, rig.compose))
     record = RunRecord(
@@ -73,7 +90,13 @@ async def test_a_late_step_of_a_settled_run_changes_nothing(rig: Rig, step: str)
         instruction="x",
         created_at=journal.opened_at,
     )
+    nobody: Any = None  # none of their other parts may be asked
+    verify = Verify(*parts[:3], nobody, rig.artifacts, nobody)
+    told = SimpleNamespace(run=late, target=rig.target, verification=Verification())
     steps: dict[str, Callable[[], Awaitable[object]]] = {
+        "analyze": lambda: Analyze(*[nobody] * 5, rig.journals).analyze(told),
+        "plan": lambda: Plan(rig.journals, *[nobody] * 5).plan(told),
+        "verify": lambda: verify.verify(told),
         "patch": lambda: rig.patch(plan, late),
         "build": lambda: Build(*parts).build(BuildInput(run=late, target=rig.target, plan=plan)),
         "restart": lambda: Restart(*parts).restart(RestartInput(run=late, target=rig.target, plan=plan)),
@@ -83,8 +106,4 @@ async def test_a_late_step_of_a_settled_run_changes_nothing(rig: Rig, step: str)
     with pytest.raises(OrchestratorError, match="journal_settled"):
         await steps[step]()
     assert rig.journal == journal
-    assert seen == (
-        rig.sandbox.checksums(),
-        rig.sandbox.fingerprints(),
-        await rig.docker.image_id(rig.target.image),
-    )
+    assert seen == await everything(rig)

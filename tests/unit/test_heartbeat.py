@@ -42,7 +42,14 @@ async def test_outside_an_activity_nobody_is_told():
 class SlowHost:
     """Every part of a step in one: Docker and Compose take their time and then fail."""
 
-    def read(self, *_: object) -> None:
+    def require_open(self, *_: object) -> None:
+        """Nobody settled the run."""
+
+    def guard(self, *_: object) -> "SlowHost":
+        """The right to go on."""
+        return self
+
+    def check(self) -> None:
         """A journal."""
 
     async def redactor(self, _target: object) -> None:
@@ -59,8 +66,8 @@ async def test_steps_beat_before_they_know_anything(monkeypatch: pytest.MonkeyPa
     environment = ActivityEnvironment()
     environment.on_heartbeat = lambda *details: beats.append(str(details[0]))
     host: Any = SlowHost()
-    steps = {"analyze": Analyze(*[host] * 5).analyze, "verify": Verify(*[host] * 6).verify}
-    job = SimpleNamespace(run=SimpleNamespace(run_id="r", generation=1), target=None)
+    steps = {"analyze": Analyze(*[host] * 6).analyze, "verify": Verify(*[host] * 6).verify}
+    job = SimpleNamespace(run=SimpleNamespace(run_id="r", generation=1, epoch=0), target=None)
     with pytest.raises(TimeoutError, match="enough seen"):
         await environment.run(steps[step], job)
     assert len(beats) > 4

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from activities.adapters.artifact_store import ArtifactStore
+from activities.adapters.journal import JournalStore
 from activities.adapters.llm import LlmClient
 from activities.adapters.llm_budget import LlmBudget
 from activities.adapters.redaction import Redactor
@@ -88,7 +89,8 @@ class Gates:
         service = CrashedService(log)
         state: StateDir = self.bench.state
         opinion = SecondOpinion(LlmClient(url, "tiny", timeout_seconds=5), LlmBudget(state)) if url else None
-        step = Analyze(service, None, self.artifacts, service, NoIndex(), opinion)  # type: ignore[arg-type]
+        journals = JournalStore(state)
+        step = Analyze(service, None, self.artifacts, service, NoIndex(), journals, opinion)  # type: ignore[arg-type]
         job = AnalyzeInput(
             run=RUN, target=self.bench.target, intent=Intent(kind=IntentKind.REPAIR, service="api"),
             verification=Verification(), may_ask_llm=may_ask,
