@@ -15,9 +15,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
 
+from packaging.version import Version
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
+from activities.adapters.plugin_files import Mark
 from workflows.models.target import ComposeProject
 
 T = TypeVar("T")
@@ -41,13 +43,18 @@ class ComposeMemory:
     )
     _readings: OrderedDict[str, frozenset[Path] | None] = field(default_factory=OrderedDict, repr=False)
     """Hash of the compose files -> the other files they name; None: they cannot be told."""
-    _version: object = None
+    _version: Version | None = None
+    _mark: Mark | None = None
 
-    def seen_version(self, version: object) -> None:
+    def seen_version(self, version: Version, mark: Mark | None) -> None:
         """Another Compose may answer otherwise: all is forgotten."""
         if version != self._version:
             self._answers.clear()
-        self._version = version
+        self._version, self._mark = version, mark
+
+    def version_of(self, mark: Mark | None) -> Version | None:
+        """The version seen when the files of command and plugins were these."""
+        return self._version if mark is not None and mark == self._mark else None
 
     async def recalled(
         self,

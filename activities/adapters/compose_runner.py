@@ -14,6 +14,7 @@ from activities.adapters.compose_cli import PLAIN_UP, VERSION_ARGV, ComposeCli, 
 from activities.adapters.compose_memory import ComposeMemory
 from activities.adapters.compose_model import ComposeModel, parse_model
 from activities.adapters.compose_secrets import dotenv_variables, secrets_in_config
+from activities.adapters.plugin_files import compose_mark
 from activities.adapters.process import ChildRegistry, Completed
 from activities.adapters.redaction import Redactor
 from activities.adapters.secret_sources import read_start
@@ -57,18 +58,22 @@ class ComposeRunner:
     """Of what Compose makes of files alone; whatever asks the daemon is asked each time."""
 
     async def version(self) -> Version:
-        """The plugin's version.
+        """The plugin's version; asked anew once the docker command or a plugin of it is another file.
 
         Raises:
             OrchestratorError: ``compose_missing``, ``docker_unavailable``.
         """
+        mark = await asyncio.to_thread(compose_mark, self._environment_of(None))
+        known = self.memory.version_of(mark)
+        if known is not None:
+            return known
         done = await self._run(list(VERSION_ARGV), None)
         number = re.search(r"\d+\.\d+\.\d+", done.stdout)
         if done.returncode != 0 or number is None:
             detail = (done.stderr or done.stdout).strip()[:300]
             raise OrchestratorError("compose_missing", detail=detail)
         version = Version(number.group())
-        self.memory.seen_version(version)
+        self.memory.seen_version(version, mark)
         return version
 
     async def model(self, project: ComposeProject) -> ComposeModel:

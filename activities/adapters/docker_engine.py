@@ -70,19 +70,25 @@ class DockerEngine(DockerImages, DockerEvents):
     async def check_cli(self) -> DaemonInfo:
         """Prove that command line and API reach the same daemon, both asked at once.
 
-        Whether a daemon is there, the API decides within 3 s; where it answers, the command, which starts
-        every plugin first, is given the time that it takes on a busy machine.
+        Whether a daemon is there, the API decides within 3 s; where it answers, the command is given the
+        time that it takes on a busy machine. It is asked for the id of the daemon's default network, which
+        is another one on every daemon and after each start of one. Where that does not agree (there is no
+        such network, the daemon restarted in between) the daemon's own id decides; the command starts every
+        plugin before it tells that.
 
         Raises:
             OrchestratorError: ``docker_unavailable``, ``docker_endpoint_mismatch``.
         """
-        asked = asyncio.create_task(_cli_daemon_id(self.client.environment))
+        asked = asyncio.create_task(_cli_daemon_mark(self.client.environment))
         try:
             ours = await self.info()
-            theirs = await asked
+            mark = await self.daemon_mark()
+            if mark is not None and await asked == mark:
+                return ours
         finally:
             asked.cancel()
             await asyncio.gather(asked, return_exceptions=True)
+        theirs = await _cli_daemon_id(self.client.environment)
         if ours.id != theirs:
             detail = f"the API at {ours.endpoint} is daemon {ours.id!r}, the command's is {theirs!r}"
             raise OrchestratorError("docker_endpoint_mismatch", detail=detail)
@@ -295,8 +301,19 @@ def _inspected(api: docker.APIClient, container_id: str) -> Inspect | None:
     return found
 
 
+async def _cli_daemon_mark(environment: Mapping[str, str]) -> str:
+    """Empty where the command does not tell; why not, the question for the daemon's own id finds out."""
+    try:
+        return await _told(("docker", "network", "inspect", "bridge", "--format", "{{.Id}}"), environment)
+    except OrchestratorError:
+        return ""
+
+
 async def _cli_daemon_id(environment: Mapping[str, str]) -> str:
-    argv = ("docker", "info", "--format", "{{.ID}}")
+    return await _told(("docker", "info", "--format", "{{.ID}}"), environment)
+
+
+async def _told(argv: tuple[str, ...], environment: Mapping[str, str]) -> str:
     try:
         done = await process.run(argv, env=environment, timeout_seconds=_COMMAND_SECONDS)
     except (TimeoutError, OSError) as error:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from packaging.version import Version
 
 from activities.adapters import process
 from activities.adapters.compose_runner import ComposeRunner
@@ -185,7 +186,7 @@ async def test_another_compose_is_asked_anew(project: ComposeProject, asked: lis
     compose = ComposeRunner(os.environ)
     await compose.model(project)
 
-    compose.memory.seen_version("another")
+    compose.memory.seen_version(Version("9.9.9"), None)
     await compose.model(project)
 
     assert len(asked) == 2

@@ -21,6 +21,7 @@ from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.docker_images import HELD_REPOSITORY, split_reference
 from activities.adapters.process import run
 from tests.conftest import ComposeFactory
+from tests.integration.preflight_host import fake_docker
 from tests.sandbox import ComposeSandbox
 from workflows.errors import OrchestratorError
 from workflows.models.target import ComposeProject, Target
@@ -64,6 +65,14 @@ async def test_command_and_api_reach_the_same_daemon(engine: DockerEngine):
     info = await engine.check_cli()
     assert info.id
     assert info == await engine.info()
+
+
+async def test_a_daemon_whose_default_network_is_not_told_is_known_by_its_own_id(tmp_path: Path):
+    """It has none, a proxy refuses, or it has just restarted and has another one."""
+    for place, answer in (("fails", "exit 1"), ("differs", "echo another; exit 0")):
+        path = fake_docker(tmp_path / place, f'if [ "$1" = network ]; then {answer}; fi')
+        engine = DockerEngine.from_environment({**os.environ, "PATH": path})
+        assert (await engine.check_cli()).id
 
 
 @contextmanager

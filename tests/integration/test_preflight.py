@@ -179,7 +179,7 @@ class TestDocker:
     @pytest.mark.parametrize(
         ("script", "code"),
         [
-            ('[ "$1" = info ] && echo another-daemon && exit 0', "docker_endpoint_mismatch"),
+            ('case "$1" in info|network) echo another-daemon; exit 0;; esac', "docker_endpoint_mismatch"),
             ('case "$*" in "compose version"*) echo 2.29.7; exit 0;; esac', "compose_too_old"),
             ('[ "$1" = compose ] && echo "unknown command: docker compose" >&2 && exit 1', "compose_missing"),
         ],
