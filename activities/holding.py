@@ -42,7 +42,7 @@ async def keep_the_last(docker: DockerEngine, journals: JournalStore, journal: J
         The runs whose images were let go.
     """
     holding = await docker.holding_runs(journal.project, journal.target.service)
-    needed = {other.run_id for other in journals.unsettled()}
+    needed = {other.run_id for other in journals.heads() if not other.settled}
     over = [run_id for run_id in holding[:-KEPT_RUNS] if run_id not in needed]
     for run_id in over:
         await docker.release_hold(run_id)

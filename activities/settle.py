@@ -84,7 +84,7 @@ class Recovery:
             OrchestratorError: ``journal_missing`` where the run changed nothing on this machine;
                 ``lock_timeout``, ``docker_unavailable``.
         """
-        mine = [j for j in self.journals.all() if run in {j.run_id, j.workflow_id}]
+        mine = self.journals.of_run(run)
         if not mine:
             raise OrchestratorError("journal_missing", run_id=run)
         still_open = [journal for journal in mine if journal.settled is None]
@@ -99,7 +99,7 @@ class Recovery:
         Raises:
             OrchestratorError: ``lock_timeout``, ``docker_unavailable`` (both worth a retry).
         """
-        mine = [journal for journal in self.journals.all() if journal.run_id == run_id]
+        mine = list(self.journals.of_run(run_id))
         latest = max((journal.generation for journal in mine), default=0)
         if not self.journals.forbid(run_id, latest + 1):  # opened between these two looks
             mine.append(self.journals.read(run_id, latest + 1))

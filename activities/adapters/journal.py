@@ -8,15 +8,15 @@ no project file was changed, or the journal can restore it.
 
 import hashlib
 import shutil
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pydantic import ValidationError
-
 from activities.adapters.durable import make_directory, write_durably, write_once
+from activities.adapters.journal_files import TOMBSTONE, decode, encode, writing
+from activities.adapters.journal_index import JournalHead, JournalIndex
 from activities.adapters.journal_model import FIRST_EPOCH, Journal, JournalEntry, Settlement
 from activities.adapters.project_lock import project_lock, short_lock
 from activities.adapters.state_dir import StateDir, safe_name
@@ -25,8 +25,6 @@ from workflows.models.record import RollbackOutcome
 from workflows.models.snapshot import NeighbourProof
 
 __all__ = ["FIRST_EPOCH", "Guard", "Journal", "JournalEntry", "JournalStore", "Settlement"]
-
-_TOMBSTONE = b'{"never_opened": true}'
 
 
 @dataclass(frozen=True)
@@ -62,15 +60,16 @@ class JournalStore:
     deployment_lock_dir: Path | None = None
     """MoonMind's deployment locks, honoured where configured (``MOONMIND_DEPLOYMENT_LOCK_DIR``)."""
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    index: JournalIndex = field(default_factory=JournalIndex)
 
     def open(self, journal: Journal) -> Journal:
         """Write the journal once per run and generation; a retry gets the one that is there."""
         directory = self._directory(journal.run_id, journal.generation)
         try:
-            with _writing(directory):
+            with writing(directory):
                 make_directory(directory)
                 make_directory(directory / "pre")
-                write_once(directory / "journal.json", _encode(journal))
+                write_once(directory / "journal.json", encode(journal))
         except FileExistsError:
             found = self.find(journal.run_id, journal.generation)
             if found is None:  # forbidden meanwhile
@@ -86,7 +85,7 @@ class JournalStore:
         directory = self._directory(run_id, generation)
         make_directory(directory)
         try:
-            write_once(directory / "journal.json", _TOMBSTONE)
+            write_once(directory / "journal.json", TOMBSTONE)
         except FileExistsError:
             return self.find(run_id, generation) is None
         return True
@@ -104,7 +103,7 @@ class JournalStore:
 
     def find(self, run_id: str, generation: int = 1) -> Journal | None:
         """The journal as it is now, or None where this run never opened one."""
-        return _decode(self._directory(run_id, generation) / "journal.json")
+        return decode(self._directory(run_id, generation) / "journal.json")
 
     def require_open(self, run_id: str, generation: int) -> None:
         """Nothing where the run has not written yet; a settled run's evidence is closed to late steps (I6).
@@ -116,14 +115,23 @@ class JournalStore:
         if journal is not None and journal.settled is not None:
             raise _settled_error(journal)
 
-    def all(self) -> tuple[Journal, ...]:
-        """Every journal here, oldest first."""
-        found = (_decode(path) for path in self.state.journals.glob("*/journal.json"))
-        return tuple(sorted((j for j in found if j is not None), key=lambda j: (j.opened_at, j.run_id)))
+    def heads(self, project: str | None = None) -> tuple[JournalHead, ...]:
+        """What each journal tells at a glance, of one project or of all, oldest first."""
+        found = self.index.heads(self.state.journals)
+        return tuple(head for head in found if project in {None, head.project})
+
+    def all(self, project: str | None = None) -> tuple[Journal, ...]:
+        """Every journal of one project or of all, oldest first; as many are read as there are."""
+        return _read(self.heads(project))
+
+    def of_run(self, run: str) -> tuple[Journal, ...]:
+        """Every journal of a run, named by its run id or workflow id, oldest first."""
+        return _read(head for head in self.heads() if run in {head.run_id, head.workflow_id})
 
     def unsettled(self, project: str | None = None) -> tuple[Journal, ...]:
         """Journals that still await their end, of one project or of all, oldest first."""
-        return tuple(j for j in self.all() if j.settled is None and project in {None, j.project})
+        found = _read(head for head in self.heads(project) if not head.settled)
+        return tuple(journal for journal in found if journal.settled is None)
 
     def append_entry(self, guard: Guard, entry: JournalEntry, pre_image: bytes | None) -> Journal:
         """Record a file before it is changed: first its pre-image, then the entry that names it.
@@ -136,7 +144,7 @@ class JournalStore:
             if known is None:
                 if pre_image is not None:
                     stored = self._pre_image_path(journal, entry.path)
-                    with _writing(stored):
+                    with writing(stored):
                         write_durably(stored, pre_image)
                 return self._save(journal, entries=(*journal.entries, entry))
             fresh = tuple(sha for sha in entry.written if sha not in known.written)
@@ -214,9 +222,9 @@ class JournalStore:
             journal = self.find(run_id, generation)
             if journal is not None and journal.settled is None:
                 raise OrchestratorError("journal_open", run_id=run_id)
-            with _writing(directory):
+            with writing(directory):
                 if journal is not None:
-                    write_durably(directory / "journal.json", _TOMBSTONE)
+                    write_durably(directory / "journal.json", TOMBSTONE)
                 if (directory / "pre").is_dir():
                     shutil.rmtree(directory / "pre")
 
@@ -264,9 +272,14 @@ class JournalStore:
     def _save(self, journal: Journal, **changes: object) -> Journal:
         changed = journal.model_copy(update=changes)
         path = self._directory(journal.run_id, journal.generation) / "journal.json"
-        with _writing(path):
-            write_durably(path, _encode(changed))
+        with writing(path):
+            write_durably(path, encode(changed))
         return changed
+
+
+def _read(heads: Iterable[JournalHead]) -> tuple[Journal, ...]:
+    found = (decode(head.path) for head in heads)
+    return tuple(journal for journal in found if journal is not None)
 
 
 def _require_current(journal: Journal, epoch: int) -> None:
@@ -277,28 +290,3 @@ def _require_current(journal: Journal, epoch: int) -> None:
 def _settled_error(journal: Journal) -> OrchestratorError:
     by = journal.settled.by if journal.settled else journal.raised_by
     return OrchestratorError("journal_settled", by=by or "somebody else", run_id=journal.run_id)
-
-
-@contextmanager
-def _writing(path: Path) -> Iterator[None]:
-    """A full or broken disk in the catalogue's words; nothing of the project was changed by then."""
-    try:
-        yield
-    except FileExistsError:
-        raise
-    except OSError as error:
-        raise OrchestratorError("write_failed", detail=f"{path}: {error.strerror or error}") from error
-
-
-def _encode(journal: Journal) -> bytes:
-    return journal.model_dump_json(indent=2).encode()
-
-
-def _decode(path: Path) -> Journal | None:
-    try:
-        data = path.read_bytes()
-        return None if data == _TOMBSTONE else Journal.model_validate_json(data)
-    except FileNotFoundError:
-        return None
-    except (OSError, ValidationError, ValueError) as error:
-        raise OrchestratorError("journal_unreadable", path=path, detail=type(error).__name__) from error

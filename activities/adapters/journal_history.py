@@ -12,7 +12,7 @@ def runs_begun(journals: JournalStore, project: str, service: str, besides: str)
         OrchestratorError: ``journal_unreadable``.
     """
     begun: dict[str, datetime] = {}
-    for journal in journals.all():  # oldest first
-        if (journal.project, journal.target.service) == (project, service) and journal.run_id != besides:
-            begun.setdefault(journal.run_id, journal.opened_at)
+    for head in journals.heads(project):  # oldest first
+        if head.service == service and head.run_id != besides:
+            begun.setdefault(head.run_id, head.opened_at)
     return tuple(sorted(begun.values()))

@@ -71,9 +71,7 @@ class RiskGatherer:
     def _ours(self, job: PlanInput) -> dict[str, set[str]]:
         """Contents this run wrote, or any run put back: the file's time says nothing about the operator."""
         contents: dict[str, set[str]] = {}
-        for journal in self.journals.all():
-            if journal.project != job.target.project.name:
-                continue
+        for journal in self.journals.all(job.target.project.name):
             for entry in journal.entries:
                 known = contents.setdefault(str(Path(journal.target.workspace) / entry.resolved), set())
                 known |= {entry.before} if entry.before else set()
