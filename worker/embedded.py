@@ -60,7 +60,7 @@ async def embedded_stack(
         state.check_outside(project_dir)
     async with AsyncExitStack() as stack:
         stack.enter_context(embedded_lock(state.root, command))
-        wiring_up = asyncio.create_task(wire(settings, state, project_dir))  # asks Docker meanwhile
+        wiring_up = asyncio.create_task(wire(settings, state, project_dir))  # beside the server's start
         stack.callback(wiring_up.cancel)
         server = await stack.enter_async_context(
             temporal_server(state.temporal, state.children, settings.temporal_namespace)

@@ -17,8 +17,7 @@ from starter.address import resolve_address, resolve_namespace
 from starter.connection import temporal_errors
 from starter.profile import credentials_for
 from starter.telemetry import tracing_interceptors
-from worker.composition import compose, compose_embedded
-from worker.embedded import DEV, RunningStack, embedded_stack
+from worker.embedded import DEV, RunningStack, Wire, embedded_stack
 from worker.leaving import masking_converter
 from worker.memory import limit_arenas
 from worker.observing import mask_of
@@ -28,7 +27,7 @@ from worker.settings import LogFormat, WorkerSettings, load_settings
 from worker.state_lock import worker_lock
 from worker.telemetry import configure_logs, core_runtime
 from worker.telemetry.otel import start_tracing
-from worker.workers import running_workers
+from worker.workers import Wiring, running_workers
 
 Say = Callable[[str], None]
 
@@ -48,7 +47,7 @@ async def serve_embedded(settings: WorkerSettings, project_dir: Path | None, say
     _require_policy(settings)
     project_dir = implied_project(settings, project_dir)
     with _stopping() as stop:
-        async with embedded_stack(settings, compose_embedded, project_dir, DEV) as stack:
+        async with embedded_stack(settings, _compose_embedded, project_dir, DEV) as stack:
             for line in _introduction(stack, settings, project_dir):
                 say(line)
             await stop.wait()
@@ -63,6 +62,8 @@ async def serve(settings: WorkerSettings) -> None:
         OrchestratorError: ``temporal_unavailable``, ``docker_unavailable`` where the host has no other
             name, ``state_dir_invalid``, ``state_dir_busy`` beside an embedded server, ``policy_invalid``.
     """
+    from worker.composition import compose  # noqa: PLC0415 - ``dev`` reads it later
+
     limit_arenas()
     _log_to_stderr(settings)
     _require_policy(settings)
@@ -103,11 +104,23 @@ async def local_client(project_dir: Path | None) -> AsyncIterator[Client]:
         start_tracing(mask_of(settings))
         try:
             project_dir = implied_project(settings, project_dir)
-            async with embedded_stack(settings, compose_embedded, project_dir) as stack:
+            async with embedded_stack(settings, _compose_embedded, project_dir) as stack:
                 yield stack.client
         finally:
             logging.shutdown()
             logging.getLogger().handlers.clear()
+
+
+async def _compose_embedded(settings: WorkerSettings, state: StateDir, project_dir: Path | None) -> Wiring:
+    """Reading the worker's modules takes longer than the server's start: they are read beside that."""
+    wire = await asyncio.to_thread(_wire)
+    return await wire(settings, state, project_dir)
+
+
+def _wire() -> Wire:
+    from worker.composition import compose_embedded  # noqa: PLC0415 - see above
+
+    return compose_embedded
 
 
 def implied_project(settings: WorkerSettings, given: Path | None) -> Path | None:

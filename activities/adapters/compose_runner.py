@@ -126,13 +126,14 @@ class ComposeRunner:
         return _last_word(await self._read(argv, project, resolved.encode()))
 
     async def dry_run_changes(
-        self, project: ComposeProject, containers: Iterable[ContainerState] | None = None
+        self, project: ComposeProject, containers: Awaitable[Iterable[ContainerState]] | None = None
     ) -> frozenset[str]:
         """Services that a plain ``up -d`` would create, recreate, start or remove containers of (I3).
 
         Args:
             project: whose services.
-            containers: all of them, where they are known; else Compose is asked, which takes a process.
+            containers: asks for all of them, beside the dry run: the daemon answers neither while it starts
+                a container. Without it Compose is asked, which takes a process.
 
         Raises:
             OrchestratorError: ``compose_invalid``, ``docker_unavailable``.
@@ -150,11 +151,11 @@ class ComposeRunner:
         return await self._dry_run_each(project, model, names) | (idle & names)
 
     async def _idle(
-        self, project: ComposeProject, containers: Iterable[ContainerState] | None
+        self, project: ComposeProject, containers: Awaitable[Iterable[ContainerState]] | None
     ) -> frozenset[str]:
         """Services with a container that does not run."""
         if containers is not None:
-            return frozenset(one.service for one in containers if one.status != "running")
+            return frozenset(one.service for one in await containers if one.status != "running")
         states = await self._read(ComposeCli(project).states(), project)
         pairs = (line.split() for line in states.stdout.splitlines())
         return frozenset(pair[0] for pair in pairs if len(pair) == 2 and pair[1] != "running")

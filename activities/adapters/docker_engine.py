@@ -135,10 +135,21 @@ class DockerEngine(DockerImages, DockerEvents):
         return facts.container_state(inspected) if inspected else None
 
     async def compose_labels(self, project: str) -> ProjectLabels | None:
-        """How Compose was called last; None where the project has no container."""
+        """How Compose was called last; None where the project has no container.
+
+        The daemon's list tells it without waiting for a container that is being started just now, as one
+        in a crash loop always is, but knows of when only to the second.
+        """
+        wanted = [f"{facts.PROJECT}={project}", f"{facts.ONEOFF}=False"]
+        listed = await self.client.ask(lambda api: api.containers(all=True, filters={"label": wanted}))
+        told = [(int(one["Created"]), facts.project_labels(one["Labels"])) for one in listed]
+        newest = max((at for at, named in told if named is not None), default=0)
+        latest = {named for at, named in told if at == newest and named is not None}
+        if len(latest) <= 1:
+            return next(iter(latest), None)
         found = await self._inspect_all(project, None, oneoff=False)
         newest_first = sorted(found, key=lambda inspected: str(inspected.get("Created")), reverse=True)
-        known = (facts.project_labels(inspected) for inspected in newest_first)
+        known = (facts.project_labels(facts.labels(inspected)) for inspected in newest_first)
         return next((named for named in known if named is not None), None)
 
     async def projects_in(self, working_dir: str) -> tuple[str, ...]:

@@ -148,9 +148,8 @@ def health_log(inspected: Inspect) -> str:
     )
 
 
-def project_labels(newest: Inspect) -> ProjectLabels | None:
+def project_labels(tags: Mapping[str, str]) -> ProjectLabels | None:
     """How Compose was called, or None for a container that does not say."""
-    tags = labels(newest)
     if WORKING_DIR not in tags:
         return None
     return ProjectLabels(

@@ -26,7 +26,7 @@ async def dry_run(engine: DockerEngine, compose: ComposeRunner, project: Compose
     Raises:
         OrchestratorError: ``compose_invalid``, ``docker_unavailable``.
     """
-    return await compose.dry_run_changes(project, await engine.containers(project.name))
+    return await compose.dry_run_changes(project, engine.containers(project.name))
 
 
 @dataclass(frozen=True)

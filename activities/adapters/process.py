@@ -83,28 +83,34 @@ async def stream(
     env: Mapping[str, str],
     sink: Callable[[bytes], None],
     children: "ChildRegistry",
-    timeout_seconds: float | None = None,
+    grace_seconds: float = GRACE_SECONDS,
 ) -> int:
     """Run a long command; each chunk of its output (both streams) goes to ``sink`` at once.
+
+    Args:
+        argv: the command; no shell reads it.
+        cwd: where it runs.
+        env: all that it sees of an environment.
+        sink: takes its output.
+        children: where it is recorded while it runs.
+        grace_seconds: between TERM and KILL, where it has to be ended.
 
     Returns:
         The exit code; 127 where the command cannot be started, 128 + signal where one killed it.
 
     Raises:
-        TimeoutError: it took longer than ``timeout_seconds``.
-        CancelledError: as usual; like after a timeout, every process of the command is gone by then.
+        CancelledError: as usual; every process of the command is gone by then.
     """
     token = secrets.token_hex(16)
-    process = await _guarded(argv, cwd, env, token)
+    process = await _guarded(argv, cwd, env, token, grace_seconds)
     record: Path | None = None
     pump = asyncio.create_task(_pump(process, sink))
     try:
         record = children.record(process.pid, token)
-        async with asyncio.timeout(timeout_seconds):
-            await asyncio.shield(pump)  # cancelled, it still takes the command's last words
-            return await process.wait()
+        await asyncio.shield(pump)  # cancelled, it still takes the command's last words
+        return await process.wait()
     except BaseException:
-        await uninterrupted(_end_all(process, pump, token))
+        await uninterrupted(_end_all(process, pump, token, grace_seconds))
         raise
     finally:
         _close_pipes(process)
@@ -114,11 +120,13 @@ async def stream(
             process.stdin.close()
 
 
-async def _guarded(argv: Sequence[str], cwd: str | None, env: Mapping[str, str], token: str) -> Process:
+async def _guarded(
+    argv: Sequence[str], cwd: str | None, env: Mapping[str, str], token: str, grace_seconds: float
+) -> Process:
     """Start the guard that starts the command; a cancellation meanwhile leaves nothing running."""
     try:
         return await asyncio.create_subprocess_exec(
-            *(sys.executable, "-I", "-S", child_guard.__file__, str(GRACE_SECONDS), *argv),
+            *(sys.executable, "-I", "-S", child_guard.__file__, str(grace_seconds), *argv),
             cwd=cwd,
             env={**env, MARKER: token},
             stdin=PIPE,  # never written: its end tells the guard that the worker is gone
@@ -144,8 +152,8 @@ async def _pump(process: Process, sink: Callable[[bytes], None]) -> None:
         sink(chunk)
 
 
-async def _end_all(process: Process, pump: "asyncio.Task[None]", token: str) -> None:
-    await end(token)
+async def _end_all(process: Process, pump: "asyncio.Task[None]", token: str, grace_seconds: float) -> None:
+    await end(token, grace_seconds)
     await process.wait()
     if not pump.done():  # what it said while it ended belongs to the log
         await asyncio.wait([pump], timeout=1.0)

@@ -22,7 +22,7 @@ from activities.adapters.docker_images import HELD_REPOSITORY, split_reference
 from activities.adapters.process import run
 from tests.conftest import ComposeFactory
 from tests.integration.preflight_host import fake_docker
-from tests.sandbox import ComposeSandbox
+from tests.sandbox import ComposeSandbox, unique_project_name
 from workflows.errors import OrchestratorError
 from workflows.models.target import ComposeProject, Target
 
@@ -124,6 +124,29 @@ async def test_a_docker_context_is_followed(tmp_path: Path, engine: DockerEngine
     with pytest.raises(OrchestratorError) as raised:
         await elsewhere.info()
     assert "none.sock" in raised.value.message
+
+
+async def test_of_two_calls_within_a_second_the_later_one_counts(
+    engine: DockerEngine, docker_engine: docker.DockerClient
+):
+    """The daemon lists whole seconds only."""
+    project, called = unique_project_name(), ("first.yaml", "second.yaml", "third.yaml")
+    made = []
+    try:
+        for file in called:
+            labels = {
+                "com.docker.compose.project": project,
+                "com.docker.compose.oneoff": "False",
+                "com.docker.compose.project.working_dir": "/srv",
+                "com.docker.compose.project.config_files": f"/srv/{file}",
+            }
+            made.append(docker_engine.containers.create("python:3.13-slim", labels=labels))
+            named = await engine.compose_labels(project)
+            assert named is not None
+            assert named.config_files == (f"/srv/{file}",)
+    finally:
+        for container in made:
+            container.remove(force=True)
 
 
 async def test_containers_labels_and_snapshot(engine: DockerEngine, stack: ComposeSandbox):

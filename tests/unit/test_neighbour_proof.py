@@ -1,5 +1,6 @@
 """Which dry run a proof rests on: after a restart of the daemon no early one (I3)."""
 
+from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,8 +31,9 @@ class Daemon:
         """A new daemon knows of nothing, whatever happened before it."""
         return ()
 
-    async def dry_run_changes(self, *_: object) -> frozenset[str]:
+    async def dry_run_changes(self, _project: str, containers: Awaitable[object]) -> frozenset[str]:
         """What a plain ``up`` would change now."""
+        await containers
         self.asked.append("dry run")
         return frozenset({"db"})
 

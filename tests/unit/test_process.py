@@ -135,18 +135,29 @@ async def test_cancellation_ends_the_whole_family(tmp_path: Path):
     assert left_in(tmp_path) == []
 
 
-async def test_a_time_limit_ends_the_family_too(tmp_path: Path):
-    """TimeoutError, and nothing is left."""
-    env = {**ENV, "MMT_MARK": unique("limit")}
-    with pytest.raises(TimeoutError):
-        await stream(
-            [sys.executable, "-c", "import time; time.sleep(60)"],
-            env=env,
-            sink=lambda _: None,
-            children=ChildRegistry(tmp_path, "run-1"),
-            timeout_seconds=0.5,
+async def test_without_grace_a_stubborn_family_is_gone_at_once(tmp_path: Path):
+    """For a program that loses nothing by it, and would take its time."""
+    env = {**ENV, "MMT_MARK": unique("grace")}
+    took: dict[float, float] = {}
+    for grace in (0.0, 1.0):
+        ready = asyncio.Event()
+        task = asyncio.create_task(
+            stream(
+                [sys.executable, "-c", STUBBORN_FAMILY],
+                env=env,
+                sink=lambda _, ready=ready: ready.set(),
+                children=ChildRegistry(tmp_path, "run-1"),
+                grace_seconds=grace,
+            )
         )
-    assert running(env["MMT_MARK"]) == []
+        await asyncio.wait_for(ready.wait(), 20)
+        began = time.monotonic()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        took[grace] = time.monotonic() - began
+        assert running(env["MMT_MARK"]) == []
+    assert took[0.0] < took[1.0]
 
 
 async def test_a_sink_that_fails_ends_the_command(tmp_path: Path):
