@@ -1,9 +1,8 @@
 """Memory given back to the machine: a worker runs for months, and most of what a run takes is freed again.
 
 With its defaults glibc keeps what was freed, in one arena per thread up to eight per core, and grows the
-size from which on it maps a block of its own. Part of what the soak calls a leak is that, and Python knows
-nothing of it; not all of it is. So: few arenas, fixed thresholds, and now and then a trim. On another C
-library nothing of this is there, and nothing is done.
+size from which on it maps a block of its own; Python knows nothing of it. So: few arenas, fixed thresholds,
+and now and then a trim. On another C library nothing of this is there, and nothing is done.
 """
 
 import asyncio
