@@ -18,7 +18,7 @@ LOG_ARGS ?=
 REPAIR_ARGS ?=
 # make fuzz MINUTES=10 FUZZ_ARGS="--only diff"
 FUZZ_ARGS ?=
-# make bench BENCH_ARGS="--only lag"
+# make bench BENCH_ARGS="--only lag"; the other figures stay as they are
 BENCH_ARGS ?=
 
 .DEFAULT_GOAL := help

@@ -10,6 +10,7 @@ from datetime import datetime
 from pathlib import Path
 
 from activities.adapters.journal_files import decode
+from workflows.errors import OrchestratorError
 
 _Mark = tuple[int, int, int, int]
 
@@ -55,6 +56,8 @@ class JournalIndex:
             found = path.stat()
         except FileNotFoundError:
             return None
+        except OSError as error:
+            raise OrchestratorError("journal_unreadable", path=path, detail=type(error).__name__) from error
         mark = (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
         known = self._read.get(path)
         if known is not None and known[0] == mark:

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-from tests.bench.figures import Figure, Results
+from tests.bench.figures import Figure, Part, Results
 from tests.bench.history import histories
 from tests.bench.lag import verdicts
 from tests.bench.log_path import log_path
@@ -64,32 +64,33 @@ def main() -> int:
     asked = _arguments()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _leave)
-    if not asked.render:
-        results = measure(asked.quick, asked.only)
-        if asked.only is not None:
-            sys.stdout.write(markdown(results))
-            return 0
-        asked.json.parent.mkdir(parents=True, exist_ok=True)
-        asked.json.write_text(results.model_dump_json(indent=1) + "\n")
+    chosen = [one for one in entries(quick=asked.quick) if asked.only in (None, one.name)]
+    for entry in () if asked.render else chosen:
+        keep(asked.json, measure(entry, quick=asked.quick))
     render(asked.json)
     return 0
 
 
-def measure(quick: bool, only: str | None) -> Results:
-    """Carry out the benchmarks one after the other."""
-    on, figures, missing = machine(), [], {}
-    for entry in entries(quick=quick):
-        if only not in (None, entry.name):
-            continue
-        sys.stdout.write(f"{entry.name} ...\n")
-        sys.stdout.flush()
-        try:
-            figures += asyncio.run(entry.bench(entry.quick if quick else entry.full))  # type: ignore[arg-type]
-        except (AssertionError, OSError) as error:
-            missing[entry.name] = " ".join(str(error).split())[:200] or type(error).__name__
-            sys.stdout.write(f"{entry.name}: not run: {missing[entry.name]}\n")
+def measure(entry: Entry, *, quick: bool) -> Part:
+    """Carry out one benchmark."""
+    on, figures, missing = machine(), (), ""
+    sys.stdout.write(f"{entry.name} ...\n")
+    sys.stdout.flush()
+    try:
+        figures = asyncio.run(entry.bench(entry.quick if quick else entry.full))  # type: ignore[arg-type]
+    except (AssertionError, OSError) as error:
+        missing = " ".join(str(error).split())[:200] or type(error).__name__
+        sys.stdout.write(f"{entry.name}: not run: {missing}\n")
     now = f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC"
-    return Results(date=now, quick=quick, machine=on, figures=tuple(figures), not_run=missing)
+    return Part(name=entry.name, date=now, quick=quick, machine=on, figures=figures, not_run=missing)
+
+
+def keep(kept: Path, part: Part) -> None:
+    """In place of what was measured of this benchmark before; at once, whatever becomes of the next."""
+    before = Results.model_validate_json(kept.read_text()) if kept.exists() else Results()
+    after = before.with_part(part, tuple(one.name for one in entries(quick=True)))
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_text(after.model_dump_json(indent=1) + "\n")
 
 
 def render(kept: Path) -> None:
@@ -109,7 +110,9 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer trials, a short build")
     parser.add_argument(
-        "--only", choices=[entry.name for entry in entries(quick=True)], help="one, kept nowhere"
+        "--only",
+        choices=[entry.name for entry in entries(quick=True)],
+        help="one; the others stay as they are",
     )
     parser.add_argument("--json", type=Path, default=KEPT, help="where the results are kept")
     parser.add_argument("--render", action="store_true", help="measure nothing, render what was kept")

@@ -79,14 +79,33 @@ class Figure(BaseModel):
         return self.result >= self.goal if self.at_least else self.result <= self.goal
 
 
-class Results(BaseModel):
-    """One run of the benchmarks."""
+class Part(BaseModel):
+    """One benchmark, measured in one go."""
 
     model_config = ConfigDict(frozen=True)
 
+    name: str
     date: str
     quick: bool
     machine: dict[str, str]
     figures: tuple[Figure, ...] = ()
-    not_run: dict[str, str] = {}
-    """Name of a benchmark -> why."""
+    not_run: str = ""
+    """Why there is no figure."""
+
+
+class Results(BaseModel):
+    """All benchmarks, each as it was measured last."""
+
+    model_config = ConfigDict(frozen=True)
+
+    parts: tuple[Part, ...] = ()
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """Of all parts, in their order."""
+        return tuple(figure for part in self.parts for figure in part.figures)
+
+    def with_part(self, new: Part, order: tuple[str, ...]) -> Results:
+        """With this part in place of what it was before; what is no benchmark any more goes."""
+        parts = {part.name: part for part in self.parts} | {new.name: new}
+        return Results(parts=tuple(parts[name] for name in order if name in parts))

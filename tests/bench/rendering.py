@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-from tests.bench.figures import Compared, Figure, Results, Samples
+from tests.bench.figures import Compared, Figure, Part, Results, Samples
 
+_OF_A_PART = ("mm-orchestrator", "load before")
+"""What each part's line tells of the machine."""
 _WIDTH = 720
 _LEFT, _ROW, _PLOT = 260, 22, 360
 
 
 def markdown(results: Results) -> str:
     """The whole file."""
-    kind = "`make bench-quick`" if results.quick else "`make bench`"
     lines = [
         "# Benchmarks", "",
-        f"Rendered from [results.json](docs/benchmarks/results.json) of {results.date} by {kind}.",
-        "Each figure is measured beside its baseline, in turn, in the same run. Medians; in brackets the",
-        "smallest and the largest sample.", "",
+        "Rendered from [results.json](docs/benchmarks/results.json), which `make bench` and",
+        "`make bench-quick` fill. Each figure is measured beside its baseline, in turn, in the same run.",
+        "Medians; in brackets the smallest and the largest sample.", "",
         "| Figure | Ours | Baseline | Result | Goal | |", "|---|---|---|---|---|---|",
         *(_row(figure) for figure in results.figures), "",
     ]  # fmt: skip
@@ -23,10 +24,27 @@ def markdown(results: Results) -> str:
         if figure.note:
             lines += [f"- **{figure.name}**: {figure.note}"]
     lines += ["", "![Ours beside the baselines](docs/benchmarks/results.svg)", ""]
-    if results.not_run:
-        lines += ["Not run:", "", *(f"- {name}: {why}" for name, why in sorted(results.not_run.items())), ""]
-    lines += ["Measured on:", "", *(f"- {what}: {told}" for what, told in results.machine.items()), ""]
+    lines += [
+        "## Measured", "",
+        "| Benchmark | By | On | Of | Load before | Not run |", "|---|---|---|---|---|---|",
+        *map(_measured, results.parts), "",
+    ]  # fmt: skip
+    machines = {tuple(told for told in part.machine.items() if told[0] not in _OF_A_PART): part.name
+                for part in results.parts}  # fmt: skip
+    for machine, last in machines.items():
+        about = "On" if len(machines) == 1 else f"On, up to {last}"
+        lines += [f"{about}: {'; '.join(f'{what} {told}' for what, told in machine)}.", ""]
     return "\n".join(lines)
+
+
+def _measured(part: Part) -> str:
+    by = "`make bench-quick`" if part.quick else "`make bench`"
+    ours, load = (part.machine.get(what, "") for what in _OF_A_PART)
+    return f"| {part.name} | {by} | {part.date} | {ours} | {load} | {_cell(part.not_run)} |"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
 
 
 def _row(figure: Figure) -> str:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.bench.__main__ import KEPT, PAGE, PLOT, entries
-from tests.bench.figures import Compared, Figure, Results, Samples
+from tests.bench.__main__ import KEPT, PAGE, PLOT, entries, keep
+from tests.bench.figures import Compared, Figure, Part, Results, Samples
 from tests.bench.rendering import markdown, svg
 from tests.bench.startup import help_text
 
@@ -20,6 +20,12 @@ def figure(
         ours=Samples(what="ours", values=(3.0, 10.0, 1.0)),
         baselines=(Samples(what="bare", values=(2.0, 2.0, 8.0)),),
     )  # fmt: skip
+
+
+def part(name: str, figures: tuple[Figure, ...] = (), not_run: str = "") -> Part:
+    """One benchmark as it was kept."""
+    machine = {"kernel": "6.1", "mm-orchestrator": "0.1.0", "load before": "0.5"}
+    return Part(name=name, date="2026-01-01", quick=True, machine=machine, figures=figures, not_run=not_run)
 
 
 @pytest.mark.parametrize(
@@ -49,16 +55,28 @@ def test_a_goal_is_a_bound_from_above_or_below(
 
 def test_the_page_says_what_was_not_reached_and_what_was_not_run() -> None:
     """In words, with samples, spread and number of trials."""
-    results = Results(
-        date="2026-01-01", quick=True, machine={"kernel": "6.1"}, not_run={"lag": "no route to containers"},
-        figures=(figure(Compared.RATIO, 1.2), figure(Compared.DIFFERENCE, 1.0)),
-    )  # fmt: skip
+    measured = (figure(Compared.RATIO, 1.2), figure(Compared.DIFFERENCE, 1.0))
+    results = Results(parts=(part("overhead", figures=measured), part("lag", not_run="no route")))
     page = markdown(results)
     sides = "| speed | 3 s (1 to 10 s, n=3) | bare: 2 s (2 to 8 s, n=3) |"
     assert f"{sides} 1.50 x | at most 1.2 x | **not reached** |" in page
     assert "+1 s | at most 1 s | reached |" in page
-    assert "- lag: no route to containers" in page
+    assert "| lag | `make bench-quick` | 2026-01-01 | 0.1.0 | 0.5 | no route |" in page
+    assert page.count("kernel 6.1") == 1
     assert svg(results).count("<rect") == 4
+
+
+def test_a_part_takes_its_own_place_alone(tmp_path: Path) -> None:
+    """What was measured before stays, in the table's order; so the long ones can be measured one by one."""
+    kept = tmp_path / "results.json"
+    keep(kept, part("lag"))
+    keep(kept, part("overhead", figures=(figure(Compared.RATIO),)))
+    keep(kept, part("lag", not_run="no route"))
+    keep(kept, part("no benchmark any more"))
+    results = Results.model_validate_json(kept.read_text())
+    assert [one.name for one in results.parts] == ["overhead", "lag"]
+    assert [one.not_run for one in results.parts] == ["", "no route"]
+    assert results.figures == (figure(Compared.RATIO),)
 
 
 def test_the_kept_page_is_the_rendering_of_the_kept_results() -> None:
