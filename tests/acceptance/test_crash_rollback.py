@@ -12,6 +12,9 @@ from tests.conftest import ComposeFactory
 from tests.sandbox import ComposeSandbox
 from workflows.models.status import RunStatus
 
+HEARD_SECONDS = 5.0
+"""A step that nobody waits for any more hears of it with a heartbeat, and has closed its evidence by then."""
+
 
 def assert_restored(shop: ComposeSandbox, before: Before, neighbours: object) -> None:
     """Files, image, one healthy container under its own name, and nobody else touched."""
@@ -81,6 +84,29 @@ def test_a_terminated_run_is_settled_by_its_guard(
         assert again.status is RunStatus.SUCCEEDED, again.failure
 
 
+def test_a_verification_that_is_terminated_leaves_a_bundle_that_is_whole(
+    compose_project: ComposeFactory, operator: Operator
+) -> None:
+    """The step hears of it seconds later; what it says by then replaces nothing the guard vouched for."""
+    shop = compose_project(slow_shop())
+    shop.up()
+    operator.write_policy(
+        policy(shop.name, str(shop.directory), max_wait_seconds=60, stability_window_seconds=40)
+    )
+    before, neighbours = Before.of(shop), shop.fingerprints(without="api")
+    with operator.dev(shop.directory):
+        run = start(operator, ADD_HUMANIZE, workflow_id="mm:terminated")
+        operator.until(run, "verify", seconds=120)
+        await_verify_log(operator)
+        terminate(operator, "mm:terminated")
+        assert_settled(operator, run)
+        assert_restored(shop, before, neighbours)
+        time.sleep(HEARD_SECONDS)
+        verified = operator.command("verify-bundle", run)
+        assert verified.code == 0, verified.stdout + verified.stderr
+        assert "verify.log" in {artifact.name for artifact in operator.show(run).artifacts}
+
+
 def test_run_and_guard_terminated_together_are_settled_by_the_sweep(
     compose_project: ComposeFactory, operator: Operator
 ) -> None:
@@ -121,6 +147,14 @@ def test_a_reset_meets_a_settled_journal(compose_project: ComposeFactory, operat
         await_none(f"sleep {sleep}")
         again = ended(operator, start(operator, "restart api"))
         assert again.status is RunStatus.SUCCEEDED, again.failure
+
+
+def await_verify_log(operator: Operator, seconds: float = 30) -> None:
+    """The verification has begun to tell."""
+    deadline = time.monotonic() + seconds
+    while not any(operator.state.glob("spool/*/verify.log")):
+        assert time.monotonic() < deadline, "verify said nothing"
+        time.sleep(0.02)
 
 
 def terminate(operator: Operator, workflow_id: str) -> None:
