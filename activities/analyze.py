@@ -41,6 +41,8 @@ _BUILD_LOG_BYTES = 2 * 1024 * 1024
 _TEXT_CHARACTERS = 4 * 1024 * 1024
 """Of each text; the last lines of a log can be long ones."""
 _STARTING_SECONDS = 15.0
+_GUARD_SECONDS = 120.0
+"""How long what an execution before a reset did may take to be rolled back."""
 
 
 @dataclass(frozen=True)
@@ -62,10 +64,12 @@ class Analyze:
 
         Raises:
             OrchestratorError: ``docker_unavailable``, ``no_safe_fix`` for an instruction without a file it
-                could change, or ``journal_settled`` where somebody settled the run between its rounds.
+                could change, or ``journal_settled`` where somebody settled the run between its rounds, or
+                where it was reset.
         """
-        self.journals.require_open(job.run.run_id, job.run.generation)
+        run = job.run
         async with beating("analyze"):
+            await self.journals.require_unwritten(run.run_id, run.generation, run.round, _GUARD_SECONDS)
             return await self._analyze(job)
 
     async def _analyze(self, job: AnalyzeInput) -> AnalyzeResult:

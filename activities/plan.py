@@ -61,10 +61,10 @@ class Plan:
 
         Raises:
             OrchestratorError: ``diff_not_allowed``, ``diff_invalid``, ``diff_too_large``, ``no_safe_fix``,
-                or ``journal_settled`` where somebody settled the run between its rounds.
+                or ``journal_settled`` where somebody settled the run between its rounds, or it was reset.
         """
-        self.journals.require_open(job.run.run_id, job.run.generation)
         async with beating("plan"):
+            await self.journals.require_unwritten(job.run.run_id, job.run.generation, job.run.round)
             return await self._made(job)
 
     async def _made(self, job: PlanInput) -> PlanResult:

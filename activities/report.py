@@ -94,6 +94,7 @@ class Report:
         """Whoever settled the journal has reported what was measured; this run has nothing to add to it."""
         if job.record.code != "journal_settled":
             return ()
+        await asyncio.to_thread(self.artifacts.waiting.tidy, job.run.run_id)
         found = [await self.artifacts.existing(job.run.run_id, name) for name in sorted(_OWN)]
         return tuple(artifact for artifact in found if artifact is not None)
 
@@ -153,8 +154,10 @@ class Report:
         """Evidence the record does not have: delivered only now, or of a step that was interrupted (I6)."""
         brought = await self.artifacts.deliver(record.run_id)
         delivered = {artifact.name: artifact for artifact in brought if artifact.name not in _OWN}
-        # a large one may have arrived after its step had stopped waiting for it
-        settled = {a.name for a in record.artifacts if a.state is ArtifactState.STORED}
+        # a large one may have arrived after its step had stopped waiting for it; and the story of a rollback
+        # is continued by whoever rolls back next, be it another execution of this run
+        said = (a for a in record.artifacts if a.type != "rollback")
+        settled = {a.name for a in said if a.state is ArtifactState.STORED}
         for name in await self.artifacts.names(record.run_id):
             if name not in settled | delivered.keys() | _OWN:
                 left = await self.artifacts.existing(record.run_id, name)

@@ -6,8 +6,10 @@ before the entry that names it, and the entry before the project file changes. S
 no project file was changed, or the journal can restore it.
 """
 
+import asyncio
 import hashlib
 import shutil
+import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -25,6 +27,8 @@ from workflows.models.record import RollbackOutcome
 from workflows.models.snapshot import NeighbourProof
 
 __all__ = ["FIRST_EPOCH", "Guard", "Journal", "JournalEntry", "JournalStore", "Settlement"]
+
+_LOOK_AGAIN_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -105,15 +109,28 @@ class JournalStore:
         """The journal as it is now, or None where this run never opened one."""
         return decode(self._directory(run_id, generation) / "journal.json")
 
-    def require_open(self, run_id: str, generation: int) -> None:
-        """Nothing where the run has not written yet; a settled run's evidence is closed to late steps (I6).
+    async def require_unwritten(
+        self, run_id: str, generation: int, round_number: int, patience_seconds: float = 0.0
+    ) -> None:
+        """Nobody closed the run's evidence, and no execution of it wrote before this one looked (I6).
+
+        A journal before the end of round 1 is that of an execution that was reset. Its guard rolls back what
+        it did, and vouches for what was found and planned then; that is waited for, so that the run ends as
+        what was measured.
 
         Raises:
             OrchestratorError: ``journal_settled``.
         """
-        journal = self.find(run_id, generation)
-        if journal is not None and journal.settled is not None:
-            raise _settled_error(journal)
+        deadline = time.monotonic() + patience_seconds
+        while (journal := self.find(run_id, generation)) is not None:
+            if journal.settled is not None:
+                raise _settled_error(journal)
+            if round_number > 1:
+                return
+            if time.monotonic() >= deadline:
+                by = "the guard of its execution before the reset"
+                raise OrchestratorError("journal_settled", by=by, run_id=run_id)
+            await asyncio.sleep(_LOOK_AGAIN_SECONDS)
 
     def heads(self, project: str | None = None) -> tuple[JournalHead, ...]:
         """What each journal tells at a glance, of one project or of all, oldest first."""

@@ -38,7 +38,9 @@ def lookup(document: MutableMapping[str, object], path: tuple[str | int, ...]) -
     value: object = document
     for part in path:
         if isinstance(part, int):
-            value = cast("MutableSequence[object]", value)[part]
+            if not isinstance(value, MutableSequence) or part >= len(value):
+                return None
+            value = value[part]
         elif isinstance(value, MutableMapping) and part in value:
             value = value[part]
         else:
@@ -49,10 +51,14 @@ def lookup(document: MutableMapping[str, object], path: tuple[str | int, ...]) -
 def span_of(text: str, path: tuple[str | int, ...]) -> Span:
     """Where the value at `path` stands: it is swapped for a mark, and the mark is found in the output.
 
-    Raises ManifestError where the document does not print back byte for byte around it.
+    Raises ManifestError where there is none, such as where a string stands for a list, and where the document
+    does not print back byte for byte around it.
     """
     document = parse(text)
-    raw = cast("Item", lookup(document, path)).as_string()
+    item = lookup(document, path)
+    if not isinstance(item, Item):
+        raise ManifestError("the place to edit is not what this kind of file has there")
+    raw = item.as_string()
     parent = lookup(document, path[:-1])
     if isinstance(parent, MutableSequence):
         parent[cast("int", path[-1])] = _MARK

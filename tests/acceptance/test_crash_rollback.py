@@ -2,6 +2,8 @@
 
 import time
 
+import pytest
+
 from tests.acceptance import temporal_cli
 from tests.acceptance.moments import Before, await_two_containers, ended, held, journals, start
 from tests.acceptance.operator import Operator
@@ -125,8 +127,14 @@ def test_run_and_guard_terminated_together_are_settled_by_the_sweep(
         assert_restored(shop, before, neighbours)
 
 
-def test_a_reset_meets_a_settled_journal(compose_project: ComposeFactory, operator: Operator) -> None:
-    """A reset begins the run anew beside what it did already: the guard settles that, the new one fails."""
+@pytest.mark.parametrize("point", ["LastWorkflowTask", "FirstWorkflowTask"])
+def test_a_reset_meets_a_settled_journal(
+    compose_project: ComposeFactory, operator: Operator, point: str
+) -> None:
+    """A reset begins the run anew beside what it did already: the guard settles that, the new one fails.
+
+    What the guard vouches for stays what it was, whatever the new one finds and plans meanwhile.
+    """
     sleep = unique_sleep(30)
     shop = compose_project(slow_shop(sleep=sleep))
     shop.up()
@@ -136,7 +144,7 @@ def test_a_reset_meets_a_settled_journal(compose_project: ComposeFactory, operat
         run = start(operator, ADD_HUMANIZE, workflow_id="mm:reset")
         await_processes(f"sleep {sleep}")
         reset = operator.temporal(
-            "workflow", "reset", "-w", "mm:reset", "--type", "LastWorkflowTask", "--reason", "a test"
+            "workflow", "reset", "-w", "mm:reset", "--type", point, "--reason", "a test"
         )
         assert reset.code == 0, reset.stderr
         record = ended(operator, run)
@@ -145,6 +153,9 @@ def test_a_reset_meets_a_settled_journal(compose_project: ComposeFactory, operat
         assert_restored(shop, before, neighbours)
         assert [j["settled"]["outcome"] for j in journals(operator)] == ["rolled_back"]
         await_none(f"sleep {sleep}")
+        verified = operator.command("verify-bundle", run)
+        assert verified.code == 0, verified.stdout + verified.stderr
+        assert not list(operator.state.glob("spool/*"))
         again = ended(operator, start(operator, "restart api"))
         assert again.status is RunStatus.SUCCEEDED, again.failure
 

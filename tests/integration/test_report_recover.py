@@ -89,6 +89,19 @@ async def test_a_success_that_was_undone_meanwhile_is_not_claimed(rig: Rig, reco
     assert rig.bytes_of(REQUIREMENTS) == BEFORE
 
 
+async def test_the_manifest_vouches_for_the_story_as_it_is_by_now(rig: Rig) -> None:
+    """Two executions of one run rolled back, one after the other; the first one reports last."""
+    await rig.patch(rig.plan({REQUIREMENTS: AFTER}))
+    mine = await rig.rollback()
+    (log,) = [artifact for artifact in mine.artifacts if artifact.name == "rollback.log"]
+    theirs = await rig.artifacts.put(RUN, "rollback.log", b"the story went on\n")
+    record = ended(rig, RunStatus.ROLLED_BACK, mine.outcome).model_copy(update={"artifacts": (log,)})
+    await report(rig, record)
+    manifest = Manifest.model_validate_json(await rig.text_of("manifest.json"))
+    (entry,) = [one for one in manifest.artifacts if one.name == "rollback.log"]
+    assert entry.sha256 == theirs.sha256 != log.sha256
+
+
 async def test_a_complete_rollback_is_settled_an_incomplete_one_stays_open(rig: Rig) -> None:
     """What is not measured to be back stays with the operator (I4)."""
     await rig.patch(rig.plan({REQUIREMENTS: AFTER}))

@@ -42,7 +42,7 @@ async def test_outside_an_activity_nobody_is_told():
 class SlowHost:
     """Every part of a step in one: Docker and Compose take their time and then fail."""
 
-    def require_open(self, *_: object) -> None:
+    async def require_unwritten(self, *_: object) -> None:
         """Nobody settled the run."""
 
     def guard(self, *_: object) -> "SlowHost":
@@ -67,7 +67,7 @@ async def test_steps_beat_before_they_know_anything(monkeypatch: pytest.MonkeyPa
     environment.on_heartbeat = lambda *details: beats.append(str(details[0]))
     host: Any = SlowHost()
     steps = {"analyze": Analyze(*[host] * 6).analyze, "verify": Verify(*[host] * 6).verify}
-    job = SimpleNamespace(run=SimpleNamespace(run_id="r", generation=1, epoch=0), target=None)
+    job = SimpleNamespace(run=SimpleNamespace(run_id="r", generation=1, round=1, epoch=0), target=None)
     with pytest.raises(TimeoutError, match="enough seen"):
         await environment.run(steps[step], job)
     assert len(beats) > 4

@@ -189,10 +189,20 @@ async def test_a_later_round_plans_against_the_original_files(bench: Bench) -> N
     )
     bench.journals.append_entry(bench.journals.guard(RUN, 1, journal.epoch), entry, original)
     bench.write("api/requirements.txt", "flask==3.0.0\nPyYAML\n")
-    made = (await bench.step.plan(bench.job(missing("PyYAML"), missing("requests")))).plan
+    job = bench.job(missing("PyYAML"), missing("requests"))
+    later = job.model_copy(update={"run": job.run.model_copy(update={"round": 2})})
+    made = (await bench.step.plan(later)).plan
     assert made.base_hashes == {"api/requirements.txt": sha}
     assert "+PyYAML" in made.diff
     assert "+requests" in made.diff
+
+
+async def test_nothing_is_planned_over_an_execution_that_wrote_already(bench: Bench) -> None:
+    """The run was reset: what its guard vouches for must stay as it is, planned evidence included."""
+    bench.journals.open(Journal(run_id=RUN, target=bench.target, snapshot=bench.snapshot, opened_at=NOW))
+    with pytest.raises(OrchestratorError, match=r"journal_settled: .* before the reset"):
+        await bench.step.plan(bench.job(missing("PyYAML")))
+    assert await bench.step.artifacts.names(RUN) == ()
 
 
 async def test_what_is_declared_already_is_only_rebuilt(bench: Bench) -> None:
