@@ -13,6 +13,7 @@ from activities.adapters.compose_runner import ComposeRunner
 from activities.adapters.config_hashes import deployed_config_hash
 from activities.adapters.docker_engine import DockerEngine
 from activities.adapters.docker_permissions import check_permitted
+from activities.adapters.heartbeat import beating
 from activities.adapters.holds import HoldStore
 from activities.adapters.image_users import image_users
 from activities.adapters.journal import JournalStore
@@ -66,6 +67,10 @@ class Preflight:
         Raises:
             OrchestratorError: any code of the catalogue's sections "request" and "preflight".
         """
+        async with beating("preflight"):
+            return await self._measured(job)
+
+    async def _measured(self, job: ports.PreflightInput) -> ports.PreflightResult:
         request = job.request
         await asyncio.to_thread(self._require_free, job)
         policy = await asyncio.to_thread(self.policies.policy)

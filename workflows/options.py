@@ -50,7 +50,11 @@ ROWS: dict[str, ActivityRow] = {
     ports.LOCATE.name: ActivityRow(10 * _SECONDS, attempts=3, schedule_to_close=30 * _SECONDS),
     # Nothing is touched yet: a host or an engine that is down is said to be down.
     ports.PREFLIGHT.name: ActivityRow(
-        60 * _SECONDS, attempts=3, schedule_to_start=120 * _SECONDS, final=("docker_unavailable",)
+        60 * _SECONDS,
+        attempts=3,
+        heartbeat=_LOST_WORKER,
+        schedule_to_start=120 * _SECONDS,
+        final=("docker_unavailable",),
     ),
     ports.ANALYZE.name: ActivityRow(300 * _SECONDS, attempts=3, heartbeat=_LOST_WORKER),
     # The tools of lock files may have to resolve, and an image to be pulled.
@@ -72,7 +76,11 @@ ROWS: dict[str, ActivityRow] = {
         again=_FULL_DISK,
     ),
     ports.REPORT.name: ActivityRow(
-        120 * _SECONDS, attempts=0, schedule_to_close=600 * _SECONDS, again=_FULL_DISK
+        120 * _SECONDS,
+        attempts=0,
+        heartbeat=_LOST_WORKER,
+        schedule_to_close=600 * _SECONDS,
+        again=_FULL_DISK,
     ),
     # As long as it takes: a worker that is away comes back, and what is delivered twice is there once.
     ports.DELIVER.name: ActivityRow(1800 * _SECONDS, attempts=0, heartbeat=_LOST_WORKER),

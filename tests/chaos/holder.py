@@ -53,9 +53,10 @@ class Holder:
         deadline = time.monotonic() + HOLDS_SECONDS
         while "build" not in world.log.reached.get(handle.run_id, []):
             world.log.follow()
-            assert time.monotonic() < deadline, (
-                f"{site.name}: the run that was to hold the lane never had written"
-            )
+            if time.monotonic() > deadline:
+                now = await client.get(handle)
+                told = f"{now.status} {now.failure.message if now.failure else ''}"
+                raise AssertionError(f"{site.name}: the run that was to hold the lane never wrote: {told}")
             await asyncio.sleep(0.03)
         return holder
 
