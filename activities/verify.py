@@ -104,6 +104,11 @@ class Verify:
         redactor = await self.masking.redactor(job.target)
         log = EvidenceLog(self.artifacts.open(run.run_id, artifact_name("verify.log", run.round)), redactor)
         early = EarlyDryRun(self.docker, self.compose, job.target.project)
+
+        def foreign(containers: tuple[ContainerState, ...]) -> str:
+            guard.check()  # whoever took the run over vouches for this evidence soon: it must not grow (I6)
+            return _foreign(journal, containers)
+
         watch = HealthWatch(
             self.docker,
             self.prober,
@@ -111,7 +116,7 @@ class Verify:
             job.verification,
             known=frozenset(container.id for container in journal.snapshot.containers),
             report=lambda result: log.say(probes.line(result)),
-            foreign=lambda containers: _foreign(journal, containers),
+            foreign=foreign,
             nearly=early.begin,
         )
         probes.status = lambda: redactor.text(watch.status)

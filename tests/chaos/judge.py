@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from temporalio.client import Client, WorkflowExecutionStatus
 from temporalio.service import RPCError
 
+from starter.bundle.anchoring import not_checked
+from starter.bundle.places import Folder
+from starter.bundle.verifying import FileVerdict, check_bundle, manifest_of
 from starter.client import OrchestratorClient
 from tests.chaos import oracle
 from tests.chaos.measure import Measured, inside, journals
@@ -17,6 +20,7 @@ from tests.chaos.stack import Kind
 from tests.chaos.strike import Victim, run_command
 from tests.chaos.world import World
 from workflows.errors import OrchestratorError
+from workflows.models.artifact import ARTIFACT_NAMESPACE
 from workflows.models.record import RunRecord
 
 SETTLE_SECONDS = 90.0
@@ -101,6 +105,7 @@ class Judge:
             found += await asyncio.to_thread(self._wrong_inside, now)
         if (self.world.state / "children" / self.victim.run_id).exists():
             found.append("a command of the run is recorded as running")
+        found += await asyncio.to_thread(self._not_as_vouched)
         return Verdict(record, measured, found)
 
     async def _recovered(self, control: Control, verdict: Verdict) -> Verdict:
@@ -133,6 +138,18 @@ class Judge:
         except RPCError as error:
             return error.status.name != "NOT_FOUND"  # a server that is away says nothing
         return found.status is WorkflowExecutionStatus.RUNNING
+
+    def _not_as_vouched(self) -> list[str]:
+        """Evidence that is not what its manifest says (I6); where the store has none yet, nothing is said."""
+        place = Folder(self.world.state / "artifacts" / ARTIFACT_NAMESPACE / self.victim.run_id)
+        try:
+            checked = check_bundle(place, manifest_of(place), not_checked("the files alone are looked at"))
+        except OrchestratorError:
+            return []
+        if checked.sound:
+            return []
+        return [f"evidence: {file.name} is {file.verdict} {file.detail}" for file in checked.files
+                if file.verdict is not FileVerdict.INTACT]  # fmt: skip
 
     def _wrong_inside(self, now: Measured) -> list[str]:
         """A repaired service runs what was planned, not only an image that is new."""

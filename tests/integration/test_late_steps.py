@@ -59,6 +59,21 @@ async def test_a_build_that_is_overtaken_by_a_rollback_ends_and_claims_nothing(h
     assert not list(on.state.children.iterdir())
 
 
+async def test_a_verification_that_is_overtaken_ends_at_once(host: HostFactory):
+    """Long before its window is over: what it says next is not what the rollback.s report vouches for."""
+    on = host(requirements__txt=GOOD)
+    on.sandbox.up()
+    await on.open_journal()
+    began = asyncio.get_running_loop().time()
+    verify = asyncio.create_task(on.verify(Verification(max_wait_seconds=120, stability_window_seconds=90)))
+    await until(lambda: b"is running" in content(on.growing("verify.log")) or verify.done())
+    assert not verify.done()
+    on.journals.raise_epoch(on.run_id, 1, by="rollback")
+    with pytest.raises(OrchestratorError, match="journal_settled"):
+        await verify
+    assert asyncio.get_running_loop().time() - began < 60
+
+
 async def everything(rig: Rig) -> tuple[object, ...]:
     """Files, containers, image, and the evidence that the manifest vouches for."""
     names = await rig.artifacts.names(RUN)
