@@ -43,7 +43,7 @@ async def see(page: Page, text: str) -> None:
     Chromium breaks off what it loads whenever a network interface comes or goes, as other tests' Docker
     networks do; then the Web UI says "internal error", and a person would load it again.
     """
-    for patience in (8_000, 8_000, 8_000, 20_000):
+    for patience in (8_000, 8_000, 8_000, 20_000, 30_000):
         with suppress(PlaywrightTimeout):
             await page.get_by_text(text).first.wait_for(timeout=patience)
             return
