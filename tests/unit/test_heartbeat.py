@@ -11,6 +11,7 @@ from activities.adapters import heartbeat
 from activities.adapters.heartbeat import beating
 from activities.analyze import Analyze
 from activities.verify import Verify
+from workflows.options import ROWS
 
 
 async def test_a_silent_step_still_beats(monkeypatch):
@@ -72,3 +73,11 @@ async def test_steps_beat_before_they_know_anything(monkeypatch: pytest.MonkeyPa
         await environment.run(steps[step], job)
     assert len(beats) > 4
     assert beats[0].startswith(step)
+
+
+@pytest.mark.parametrize("step", ["preflight", "analyze", "plan", "patch", "verify", "rollback", "report"])
+def test_somebody_listens_to_every_step_that_beats(step: str) -> None:
+    """Else a run whose worker died waits out the step's whole time limit before it goes on."""
+    limit = ROWS[step].heartbeat
+    assert limit is not None
+    assert limit.total_seconds() <= 10 * heartbeat.BEAT_SECONDS
