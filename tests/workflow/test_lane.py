@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from temporalio import activity
 from temporalio.api.sdk.v1 import WorkflowMetadata
 from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 
@@ -59,14 +60,32 @@ async def listed(client: Client, state: str, holds: set[str]) -> set[str]:
 
 
 async def test_runs_on_one_project_write_one_after_the_other_in_order() -> None:
-    """FIFO; a run that waited measures anew whether its plan still holds; the lane ends when it is empty."""
+    """FIFO; a run that waited measures anew whether its plan still holds; the lane ends when it is empty.
+
+    Who is first is the lane's to say: of two runs started together, either may reach it first. So each
+    starts once the one before it stands in the lane, and the first stays inside until all the others wait.
+    """
     host = ScriptedHost()
     writers = OneWriter(host)
+    begun, all_wait, usual = asyncio.Event(), asyncio.Event(), host.answers["build"]
+
+    async def build(job: Any) -> Any:
+        begun.set()
+        while not all_wait.is_set():
+            activity.heartbeat()
+            await asyncio.sleep(0.05)
+        return usual(job)
+
+    host.answers["build"] = build
     async with town(host) as here:
-        runs = []
-        for _ in range(8):
+        runs = [await here.start()]
+        await asyncio.wait_for(begun.wait(), 10)
+        for place in range(1, 8):
             runs.append(await here.start())
-            await asyncio.sleep(0.15)
+            record = await here.until(runs[-1], "queued")
+            assert record.lane is not None
+            assert record.lane.position == place
+        all_wait.set()
         results = await asyncio.gather(*(run.result() for run in runs))
         assert [result["status"] for result in results] == ["succeeded"] * 8
         assert writers.most == 1
