@@ -14,10 +14,11 @@ from starter.client import OrchestratorClient, RunHandle
 from tests.chaos.case import Case, Step
 from tests.chaos.holder import Holder
 from tests.chaos.judge import Judge
+from tests.chaos.measure import Measured
 from tests.chaos.oracle import Control
 from tests.chaos.outcome import Outcome
 from tests.chaos.site import Site
-from tests.chaos.stack import Story
+from tests.chaos.stack import Plan, Story
 from tests.chaos.strike import Victim, strike
 from tests.chaos.world import World
 from workflows.errors import OrchestratorError
@@ -58,9 +59,16 @@ class Runner:
     victim: Victim | None = None
     judge: Judge | None = None
     holder: Holder | None = None
+    before: Measured | None = None
+    plan: Plan | None = None
     _standing: Step | None = None
     """What the run says that it waits for: an approval, its turn."""
     _may_approve: asyncio.Event = field(default_factory=asyncio.Event)
+
+    async def prepare(self) -> None:
+        """Measure, while nothing has struck yet: whoever starts late may find the daemon away."""
+        self.before = await asyncio.to_thread(self.site.measure)
+        self.plan = await asyncio.to_thread(self.site.plan, self.case.story)
 
     async def run(self, seed: int, number: int) -> Outcome:
         """Never raises for what the product does; a test that cannot do its part raises."""
@@ -115,9 +123,10 @@ class Runner:
         return self.judge
 
     async def _start(self) -> RunHandle:
-        before = await asyncio.to_thread(self.site.measure)
-        plan = await asyncio.to_thread(self.site.plan, self.case.story)
-        if self.case.step is Step.LANE:
+        before, plan = self.before, self.plan
+        assert before is not None, "prepare comes first"
+        assert plan is not None
+        if self.strikes and self.case.step is Step.LANE:
             self.holder = await Holder.begin(self.world, self.site, self.temporal, self.client)
         request = RunRequest(
             instruction="apply this patch to api", service="api", project=self.site.name,

@@ -32,6 +32,7 @@ async def play(world: World, drawn: Round) -> list[Outcome]:
     runners: dict[str, Runner] = {}
     for number, (site, case) in enumerate(zip(sites, drawn.cases, strict=True)):
         runners[site.name] = Runner(world, site, temporal, client, case, blow, runners, leads=number == 0)
+    await asyncio.gather(*(runner.prepare() for runner in runners.values()))
     outcomes = list(await asyncio.gather(*(r.run(drawn.seed, n) for n, r in enumerate(runners.values()))))
     await _look_again(runners, outcomes, blow)
     children = await asyncio.to_thread(living_children, world.root)
