@@ -46,7 +46,7 @@ def start(
     return str(json.loads(started.stdout)["runId"])
 
 
-def ended(operator: Operator, run: str, seconds: float = 120) -> RunRecord:
+def ended(operator: Operator, run: str, seconds: float = 240) -> RunRecord:
     """Wait for the end of a run.
 
     Raises:

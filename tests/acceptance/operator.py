@@ -127,7 +127,7 @@ class Operator:
             log.close()
 
     def _await_dev(self, process: subprocess.Popen[str]) -> None:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 180
         while time.monotonic() < deadline and process.poll() is None:
             try:
                 if json.loads((self.state / "dev.json").read_text())["pid"] == process.pid:
@@ -143,7 +143,7 @@ class Operator:
         assert shown.code == 0, shown.stderr
         return shown.record
 
-    def until(self, run: str, reached: str, seconds: float = 60) -> RunRecord:
+    def until(self, run: str, reached: str, seconds: float = 240) -> RunRecord:
         """Wait until a run has this status, or this step is in progress, or it has ended (``ended``).
 
         Asked through the programmatic starter: a command line started ten times a second would keep

@@ -39,7 +39,7 @@ def await_processes(*words: str, seconds: float = 90) -> dict[int, str]:
     return found
 
 
-def await_none(*words: str, seconds: float = 5) -> None:
+def await_none(*words: str, seconds: float = 60) -> None:
     """Wait until no such process is left.
 
     Raises:

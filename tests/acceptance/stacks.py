@@ -120,7 +120,7 @@ def policy(
     workspace: str,
     *,
     service: str = "api",
-    max_wait_seconds: float = 20,
+    max_wait_seconds: float = 90,
     stability_window_seconds: float = 2,
     extra_service: Sequence[str] = (),
     extra: str = "",

@@ -87,7 +87,7 @@ def description(operator: Operator, workflow_id: str) -> dict[str, Any]:
     }
 
 
-def listed(operator: Operator, visibility_query: str, seconds: float = 10, *, holds: str) -> set[str]:
+def listed(operator: Operator, visibility_query: str, seconds: float = 60, *, holds: str) -> set[str]:
     """``temporal workflow list -q QUERY`` as soon as it names ``holds``; visibility lags a little."""
     deadline = time.monotonic() + seconds
     while True:

@@ -40,7 +40,7 @@ def test_ctrl_c_on_a_local_run_rolls_back_and_leaves_nothing(
     compose_project: ComposeFactory, operator: Operator, step: str
 ) -> None:
     """The run ends cancelled, everything is as before, exit code 6, no process is left."""
-    sleep = unique_sleep(30 if step == "build" else 0)
+    sleep = unique_sleep(200 if step == "build" else 0)
     shop = compose_project(slow_shop(sleep=sleep))
     shop.up()
     operator.write_policy(
@@ -56,7 +56,7 @@ def test_ctrl_c_on_a_local_run_rolls_back_and_leaves_nothing(
     else:
         await_output(running, r"verify .*in_progress")
     ctrl_c(running)
-    stdout, stderr = running.communicate(timeout=90)
+    stdout, stderr = running.communicate(timeout=240)
 
     assert running.returncode == STOPPED, stderr
     assert "Cancelling; what was changed is put back first" in stderr
@@ -79,7 +79,7 @@ def test_ctrl_c_on_a_run_of_dev_only_stops_watching(
     compose_project: ComposeFactory, operator: Operator
 ) -> None:
     """``run`` against ``dev`` detaches: exit code 0, the run goes on and succeeds."""
-    sleep = unique_sleep(5)
+    sleep = unique_sleep(15)
     shop = compose_project(slow_shop(sleep=sleep))
     shop.up()
     operator.write_policy(policy(shop.name, str(shop.directory)))
@@ -87,7 +87,7 @@ def test_ctrl_c_on_a_run_of_dev_only_stops_watching(
         running = operator.start("run", "api", ADD_HUMANIZE)
         await_processes(f"sleep {sleep}")
         ctrl_c(running)
-        stdout, stderr = running.communicate(timeout=30)
+        stdout, stderr = running.communicate(timeout=120)
         assert running.returncode == 0, stderr
         run = re.search(r"Left run (\S+); it goes on", stdout)
         assert run is not None, stdout

@@ -59,11 +59,19 @@ def test_a_worker_killed_in_the_rollback_is_taken_over(
     assert held(shop.engine, run) == []
 
 
+def await_empty_spool(operator: Operator) -> None:
+    """A build whose run is gone may still be closing its log when the guard has settled it."""
+    deadline = time.monotonic() + 60
+    while left := list(operator.state.glob("spool/*")):
+        assert time.monotonic() < deadline, left
+        time.sleep(0.05)
+
+
 def test_a_terminated_run_is_settled_by_its_guard(
     compose_project: ComposeFactory, operator: Operator
 ) -> None:
     """``temporal workflow terminate`` runs no code of the run: the build ends, and everything is put back."""
-    sleep = unique_sleep(30)
+    sleep = unique_sleep(200)
     shop = compose_project(slow_shop(sleep=sleep))
     shop.up()
     operator.write_policy(policy(shop.name, str(shop.directory)))
@@ -72,7 +80,7 @@ def test_a_terminated_run_is_settled_by_its_guard(
         run = start(operator, ADD_HUMANIZE, workflow_id="mm:terminated")
         await_processes(f"sleep {sleep}")
         terminate(operator, "mm:terminated")
-        await_none(f"sleep {sleep}", f"{shop.directory}/compose.yaml build api", seconds=20)
+        await_none(f"sleep {sleep}", f"{shop.directory}/compose.yaml build api")
         assert_settled(operator, run)
         assert_restored(shop, before, neighbours)
         assert held(shop.engine, run) == []
@@ -113,7 +121,7 @@ def test_run_and_guard_terminated_together_are_settled_by_the_sweep(
     compose_project: ComposeFactory, operator: Operator
 ) -> None:
     """The last net: a worker looks at the open journals of its host and gives a lost run a new guard."""
-    sleep = unique_sleep(30)
+    sleep = unique_sleep(200)
     shop = compose_project(slow_shop(sleep=sleep))
     shop.up()
     operator.write_policy(policy(shop.name, str(shop.directory)))
@@ -135,7 +143,7 @@ def test_a_reset_meets_a_settled_journal(
 
     What the guard vouches for stays what it was, whatever the new one finds and plans meanwhile.
     """
-    sleep = unique_sleep(30)
+    sleep = unique_sleep(200)
     shop = compose_project(slow_shop(sleep=sleep))
     shop.up()
     operator.write_policy(policy(shop.name, str(shop.directory)))
@@ -155,7 +163,7 @@ def test_a_reset_meets_a_settled_journal(
         await_none(f"sleep {sleep}")
         verified = operator.command("verify-bundle", run)
         assert verified.code == 0, verified.stdout + verified.stderr
-        assert not list(operator.state.glob("spool/*"))
+        await_empty_spool(operator)
         again = ended(operator, start(operator, "restart api"))
         assert again.status is RunStatus.SUCCEEDED, again.failure
 

@@ -97,9 +97,9 @@ def test_a_local_run_leaves_nothing_running_however_it_ends(operator: Operator, 
     ):
         ran = operator.run_local(shop.directory, *words)
         assert (ran.code, ran.record.status) == (code, status), ran.stderr
-        await_none(str(operator.state), shop.name, seconds=2)
+        await_none(str(operator.state), shop.name)
     refused = operator.run_local(shop.directory, "api", "")
     assert (refused.code, refused.stdout) == (NO_RUN, "")
-    await_none(str(operator.state), shop.name, seconds=2)
+    await_none(str(operator.state), shop.name)
     assert list((operator.state / "children").iterdir()) == []
     assert not (operator.state / "dev.json").exists()

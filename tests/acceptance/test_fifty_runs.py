@@ -56,14 +56,17 @@ class Observer:
             now: Counter[str] = Counter()
             for path in set(self.journals.glob("*/journal.json")) - settled:
                 journal = json.loads(path.read_text())
-                if "never_opened" in journal or journal["settled"] is not None:
+                if "never_opened" in journal:
                     settled.add(path)
                     continue
                 project = journal["target"]["project"]["name"]
-                now[project] += 1
                 seen = self.writers.setdefault(project, [])
                 if journal["run_id"] not in seen:
-                    seen.append(journal["run_id"])
+                    seen.append(journal["run_id"])  # also of a run that was too quick to be seen at it
+                if journal["settled"] is not None:
+                    settled.add(path)
+                    continue
+                now[project] += 1
             self.most |= now
 
 

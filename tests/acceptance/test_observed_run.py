@@ -4,6 +4,7 @@ import contextlib
 import json
 import socket
 import threading
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -75,6 +76,7 @@ def test_a_rolled_back_run_is_seen_from_everywhere(
     patch.write_text(BREAK_HEALTH)
     with operator.dev(shop.directory):
         ran = operator.command("run", "api", "apply the patch", "--patch", str(patch), "--json")
+        _await_the_last(hook, collector, numbers)
     record = ran.record
     assert record.status is RunStatus.ROLLED_BACK, ran.stderr
     check_numbers(numbers, record)
@@ -85,6 +87,19 @@ def test_a_rolled_back_run_is_seen_from_everywhere(
     for secret in (KEY, SIGNING, "aVerySecretPath"):
         assert secret not in log
         assert secret.encode() not in b"".join(collector.raw)
+
+
+def _await_the_last(hook: Hook, collector: Collector, numbers: list[str]) -> None:
+    """What is told last leaves a moment after the run's end; a worker that ends gives it a second only."""
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        counted = any("notifications.delivered:" in line for line in numbers)
+        spans = {span.name for span in collector.spans}
+        started = "StartWorkflow:MoonMind.OrchestratorRun" in spans and "RunActivity:rollback" in spans
+        if hook.got and counted and started and "mm_orchestrator.runs" in collector.numbers():
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"not told: {len(hook.got)} notes, {numbers[-9:]}, {sorted(collector.numbers())}")
 
 
 def check_numbers(numbers: list[str], record: RunRecord) -> None:

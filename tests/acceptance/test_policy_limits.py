@@ -142,12 +142,13 @@ def test_an_override_that_ends_while_the_run_waits_no_longer_counts(
 ) -> None:
     """Approved after the end: the plan is made again under the rules as they are now, and refused."""
     people = "approvals: {trust: unsigned, approver_roles: [sre]}\nroles: {sre: [olga, alice]}\n"
-    ends = later(seconds=25)
-    rule(operator, shop, "protected: true", extra=people + override(shop, ends, "allow: [api/*.ini]"))
+    rule(operator, shop, "protected: true")
     before = stand(shop)
     patch = operator.root / "conf.patch"
     patch.write_text(CONF_PATCH)
     with operator.dev(shop.directory):
+        ends = later(seconds=40)
+        rule(operator, shop, "protected: true", extra=people + override(shop, ends, "allow: [api/*.ini]"))
         ran = operator.command("run", "api", "apply", "--patch", str(patch), "--detach", "--json")
         assert ran.code == 3, f"{ran.stdout}\n{ran.stderr}"
         time.sleep(max(0.0, (ends - datetime.now(UTC)).total_seconds()) + 0.5)

@@ -21,7 +21,7 @@ ORIGINAL = "# packages\n"
 @pytest.fixture
 def sleep() -> str:
     """How long the build takes."""
-    return unique_sleep(6)
+    return unique_sleep(20)
 
 
 @pytest.fixture
@@ -29,7 +29,7 @@ def shop(compose_project: ComposeFactory, operator: Operator, sleep: str) -> Ite
     """A healthy service whose build takes its time, and a worker that serves it."""
     made = compose_project(slow_shop(sleep=sleep))
     made.compose("up", "--detach", "--build", "--wait")
-    operator.write_policy(policy(made.name, str(made.directory), stability_window_seconds=8))
+    operator.write_policy(policy(made.name, str(made.directory), stability_window_seconds=40))
     with operator.dev(made.directory):
         yield made
 

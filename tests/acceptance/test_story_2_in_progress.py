@@ -12,7 +12,7 @@ from workflows.models.record import RunRecord
 from workflows.models.status import RunStatus, StepName, StepStatus
 
 REPAIR = "repair the missing dependency for the api service"
-PARTS = 24
+PARTS = 60
 
 
 def slow_dockerfile() -> str:
@@ -89,7 +89,7 @@ def _check_in_progress(record: RunRecord) -> None:
 def _growing_log(operator: Operator, run: str, longer_than: int = 0) -> str:
     """The build log's file as soon as it holds more, while the build goes on."""
     path = operator.state / "spool" / run / "build.log"
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         text = path.read_text() if path.is_file() else ""
         if "compiled part 1" in text and len(text) > longer_than:

@@ -104,7 +104,7 @@ def test_no_secret_of_a_service_leaves(compose_project: ComposeFactory, operator
         time.sleep(0.2)
         logged = shop.compose("logs", "api").stdout
     assert all(secret in logged for secret in (SECRETS["DB_PASSWORD"], FILE_SECRET)), "nothing to mask"
-    operator.write_policy(policy(shop.name, str(shop.directory), max_wait_seconds=6))
+    operator.write_policy(policy(shop.name, str(shop.directory), max_wait_seconds=90))
     patch = operator.root / "break.diff"
     patch.write_text(break_health_of(shop.read("api/Dockerfile")))
     with operator.dev(shop.directory):
@@ -114,6 +114,7 @@ def test_no_secret_of_a_service_leaves(compose_project: ComposeFactory, operator
         refused = _refused(operator, shop)
         repair = temporal_cli.start(operator, {"service": "api", "instruction": "repair api"})
         fixed = RunRecord.model_validate(temporal_cli.result_value(operator, repair))
+        operator.write_policy(policy(shop.name, str(shop.directory), max_wait_seconds=6))
         broken = operator.command("run", "api", "apply it", "--patch", str(patch), "--json").record
         for record in (planned, refused, fixed, broken):
             histories += temporal_cli.history(operator, record.workflow_id).text

@@ -31,7 +31,7 @@ def test_of_two_runs_on_one_project_one_waits(compose_project: ComposeFactory, o
         both = [operator.start("run", "api", words, "--detach", "--json") for words in asked]
         runs = []
         for process in both:
-            stdout, stderr = process.communicate(timeout=60)
+            stdout, stderr = process.communicate(timeout=240)
             assert stdout, stderr
             runs.append(json.loads(stdout)["run_id"])
         records = [ended(operator, run) for run in runs]
@@ -47,7 +47,7 @@ def test_of_two_runs_on_one_project_one_waits(compose_project: ComposeFactory, o
 
 def test_two_projects_are_repaired_side_by_side(compose_project: ComposeFactory, operator: Operator) -> None:
     """Both runs of one ``dev`` change things at the same time, each only its own project."""
-    one, two = (compose_project(slow_shop(sleep=unique_sleep(5))) for _ in range(2))
+    one, two = (compose_project(slow_shop(sleep=unique_sleep(15))) for _ in range(2))
     for shop in (one, two):
         shop.up()
     rules = policy(two.name, str(two.directory)).split("projects:\n", 1)[1]

@@ -3,16 +3,19 @@
 import os
 import shutil
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright
+from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Route, async_playwright
+from playwright.async_api import Error as PlaywrightError
 
 NOT_RUN: Final = "browser: not run (neither Chromium nor Chrome is installed; deploy/host/browser.sh does it)"
 SCREENSHOT_DIR: Final = "SCREENSHOT_DIR"
 """Where the pictures go; without it none are taken."""
+_UNCHANGING: Final = "/_app/immutable/"
+"""Part of the address of the Web UI's own files, which are named by what is in them."""
 _NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 _MAC: Final = Path("/Applications/Google Chrome.app/Contents/MacOS/Google Chrome")
 _FLAGS: Final = (
@@ -40,6 +43,33 @@ async def chromium() -> AsyncIterator[Browser | None]:
             yield browser
         finally:
             await browser.close()
+
+
+async def carry(context: BrowserContext, site: str) -> None:
+    """Let playwright's own client carry all that the browser asks of a site.
+
+    Chromium breaks off whatever it loads when a network interface comes or goes, and the Docker networks of
+    other tests come and go all the time. A file whose name has its content's hash is carried once, as a
+    browser's own cache would do; that cache is out of use here.
+    """
+    kept: dict[str, tuple[int, dict[str, str], bytes]] = {}
+
+    async def fetch(route: Route) -> None:
+        url = route.request.url
+        try:
+            if url not in kept:
+                response = await route.fetch(timeout=0)
+                if _UNCHANGING not in url or not response.ok:
+                    await route.fulfill(response=response)
+                    return
+                kept[url] = response.status, response.headers, await response.body()
+            status, headers, body = kept[url]
+            await route.fulfill(status=status, headers=headers, body=body)
+        except PlaywrightError:  # the page went elsewhere, or the site did not answer
+            with suppress(PlaywrightError):
+                await route.abort()
+
+    await context.route(f"{site}/**", fetch)
 
 
 @dataclass

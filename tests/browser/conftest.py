@@ -6,7 +6,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext
 
-from tests.browser.chromium import NOT_RUN, chromium
+from tests.browser.chromium import NOT_RUN, carry, chromium
 from tests.browser.ui_stage import UiStage, ui_stage
 
 
@@ -27,8 +27,10 @@ async def stage(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> A
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def desk(browser: Browser) -> AsyncIterator[BrowserContext]:
-    """An operator's browser window: the Web UI is loaded once, and then is in its cache."""
+async def desk(browser: Browser, stage: UiStage) -> AsyncIterator[BrowserContext]:
+    """An operator's browser window on the Web UI."""
     context = await browser.new_context(viewport={"width": 1280, "height": 900})
+    context.set_default_navigation_timeout(120_000)
+    await carry(context, stage.ui)
     yield context
     await context.close()

@@ -143,7 +143,7 @@ class UiStage:
 
 
 async def _until(client: OrchestratorClient, run: RunHandle, status: RunStatus) -> RunRecord:
-    for _ in range(400):
+    for _ in range(2400):
         record = await client.get(run)
         building = any(s.name is StepName.BUILD and s.status == "in_progress" for s in record.steps)
         if record.status is status and (building or status is not RunStatus.RUNNING):

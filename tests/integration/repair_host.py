@@ -34,7 +34,7 @@ from workflows.ports import (
     VerifyResult,
 )
 
-QUICK = Verification(max_wait_seconds=20, stability_window_seconds=0.5)
+QUICK = Verification(max_wait_seconds=90, stability_window_seconds=0.5)
 
 
 @dataclass
@@ -50,7 +50,7 @@ class RepairHost:
     def __post_init__(self) -> None:
         self.engine = DockerEngine.from_environment(self.environment)
         self.compose = ComposeRunner(self.environment)
-        self.journals = JournalStore(self.state, lock_timeout_seconds=5)
+        self.journals = JournalStore(self.state, lock_timeout_seconds=60)
         self.artifacts = ArtifactStore.in_state_dir(self.state)
         masking = Masking(self.engine, self.compose)
         self._build = Build(self.journals, self.engine, self.compose, self.artifacts, masking)

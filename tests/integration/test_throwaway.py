@@ -26,7 +26,9 @@ def _left(engine: docker.DockerClient, throwaway: Throwaway) -> int:
 
 def _first(engine: docker.DockerClient, throwaway: Throwaway) -> dict[str, dict[str, str]]:
     """The throwaway container, waited for."""
-    while not (found := engine.api.containers(filters={"name": throwaway.prefix})):
+    deadline = time.monotonic() + 60
+    while not (found := engine.api.containers(all=True, filters={"name": throwaway.prefix})):
+        assert time.monotonic() < deadline, "no container was made"
         time.sleep(0.05)
     return dict(found[0])
 
@@ -58,7 +60,7 @@ async def test_it_carries_nothing_of_a_compose_project(
     image = api.commit(made["Id"], changes=changes)["Id"]
     api.remove_container(made["Id"])
     try:
-        task = asyncio.create_task(throwaway.run(_sh(image, "sleep 5", timeout_seconds=3)))
+        task = asyncio.create_task(throwaway.run(_sh(image, "sleep 60", timeout_seconds=10)))
         found = await asyncio.to_thread(_first, docker_engine, throwaway)
         assert {found["Labels"][key] for key in labels} == {""}
         assert api.containers(all=True, filters={"label": "com.docker.compose.project=shop"}) == []
@@ -71,7 +73,7 @@ async def test_a_command_that_is_too_slow_is_ended(
     throwaway: Throwaway, base_image: str, docker_engine: docker.DockerClient
 ) -> None:
     """What it wrote before its time was over still comes back."""
-    task = _sh(base_image, "printf half > out; sleep 60", take=("out",), timeout_seconds=1)
+    task = _sh(base_image, "printf half > out; sleep 60", take=("out",), timeout_seconds=8)
     outcome = await throwaway.run(task)
     assert outcome.timed_out
     assert outcome.exit_code == 137

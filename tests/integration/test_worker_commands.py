@@ -60,7 +60,7 @@ def asked_whether_it_polls(place: Path, **more: str) -> subprocess.CompletedProc
         env=environment(place / "worker-state", **more),
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=120,
         check=False,
     )
 
@@ -80,7 +80,7 @@ def test_dev_serves_and_stops_clean(
         assert docker_engine.info()["Name"] in told
         assert httpx.get(stack.ui, follow_redirects=True, timeout=10).status_code == 200
         os.killpg(process.pid, number)
-        rest, _ = process.communicate(timeout=30)
+        rest, _ = process.communicate(timeout=120)
         assert process.returncode == 0, rest
         assert "Traceback" not in told + rest
     assert wait_until_none(state) == []
@@ -95,7 +95,7 @@ def test_a_second_ctrl_c_does_not_wait(docker_engine: docker.DockerClient, tmp_p
         process.send_signal(signal.SIGINT)
         read_until(process, "Stopping")
         process.send_signal(signal.SIGINT)
-        rest, _ = process.communicate(timeout=30)
+        rest, _ = process.communicate(timeout=120)
         assert process.returncode == 130, rest
         assert "Traceback" not in rest
     assert wait_until_none(state) == []
@@ -146,7 +146,7 @@ def test_a_worker_serves_another_server_and_stops_clean(
             assert "worker_not_polling" in nobody.stderr
             assert "mm.orchestrator.nowhere" in nobody.stderr
             worker.send_signal(signal.SIGTERM)
-            rest, _ = worker.communicate(timeout=30)
+            rest, _ = worker.communicate(timeout=120)
             assert worker.returncode == 0, rest
 
 

@@ -30,7 +30,7 @@ def address_of(server: StoreServer, bucket: str, endpoint: str | None = None) ->
 
 
 def evidence_store(
-    address: ObjectStoreAddress, root: Path, *, patience: float = 10.0, refresh_seconds: float = 0.2
+    address: ObjectStoreAddress, root: Path, *, patience: float = 60.0, refresh_seconds: float = 0.2
 ) -> ArtifactStore:
     """Spool and bucket; growing logs are shown more often than in production, so that tests are short."""
     depot = ObjectStore(address, patience=patience, breaker=Breaker(pause_seconds=0.5))
