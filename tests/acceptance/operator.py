@@ -17,6 +17,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlparse
 
 from starter.client import OrchestratorClient
+from workflows.errors import OrchestratorError
 from workflows.models.record import RunRecord
 
 BIN = Path(sys.executable).parent
@@ -155,7 +156,13 @@ class Operator:
         deadline = time.monotonic() + seconds
         client = await OrchestratorClient.connect(self.address, state_dir=self.state)
         while True:
-            record = await client.get(run)
+            try:
+                record = await client.get(run)
+            except OrchestratorError as error:  # lists lag behind; a server that is busy answers late
+                if error.code not in {"unknown_run", "temporal_unavailable"} or time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(0.2)
+                continue
             now = {s.name for s in record.steps if s.status == "in_progress"} | {str(record.status)}
             over = record.status.terminal
             if reached in now or (over and reached == "ended"):

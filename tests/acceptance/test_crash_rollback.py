@@ -30,7 +30,7 @@ def test_a_worker_killed_in_the_rollback_is_taken_over(
     compose_project: ComposeFactory, operator: Operator
 ) -> None:
     """Killed while Compose replaces the new container by the previous one: the next worker finishes that."""
-    shop = compose_project(slow_shop(stop_seconds=5))
+    shop = compose_project(slow_shop(stop_seconds=12))
     shop.up()
     operator.write_policy(
         policy(shop.name, str(shop.directory), max_wait_seconds=60, stability_window_seconds=40)

@@ -49,16 +49,16 @@ def await_file(state: Path, name: str, seconds: float = 30) -> None:
 @pytest.fixture
 def sleep() -> str:
     """How long this test's build sleeps; nobody else's does exactly that."""
-    return unique_sleep(4)
+    return unique_sleep(10)
 
 
 @pytest.fixture
 def shop(compose_project: ComposeFactory, operator: Operator, sleep: str) -> ComposeSandbox:
-    """A healthy project whose repairs take four seconds to build."""
+    """A healthy project whose repairs take ten seconds to build."""
     made = compose_project(slow_shop(sleep=sleep))
     made.up()
     operator.write_policy(
-        policy(made.name, str(made.directory), max_wait_seconds=40, stability_window_seconds=6)
+        policy(made.name, str(made.directory), max_wait_seconds=90, stability_window_seconds=15)
     )
     return made
 

@@ -88,7 +88,7 @@ def test_reference_and_container_on_different_images_survive_a_restart_that_fail
     deployed_and_built: ComposeSandbox, operator: Operator
 ) -> None:
     """A restart deploys the built image; nothing but the run holds the old one, and a prune leaves it."""
-    rule(deployed_and_built, operator, 12, *NEVER)
+    rule(deployed_and_built, operator, 25, *NEVER)
     before = stand(deployed_and_built)
     with operator.dev(deployed_and_built.directory):
         run = start(operator, "restart api")
@@ -104,11 +104,11 @@ def test_reference_and_container_on_different_images_survive_a_restart_that_fail
 
 def test_the_previous_image_survives_a_prune_in_mid_run(shop: ComposeSandbox, operator: Operator) -> None:
     """``docker image prune -a`` while the new container is verified: the rollback finds the very image."""
-    rule(shop, operator, 12, *NEVER)
+    rule(shop, operator, 25, *NEVER)
     before = stand(shop)
     with operator.dev(shop.directory):
         run = start(operator, "add humanize to api")
-        operator.until(run, "verify", seconds=120)
+        operator.until(run, "verify")
         prune_all(shop)
         record = ended(operator, run)
 
@@ -128,14 +128,14 @@ def test_a_previous_image_that_is_gone_is_built_again_and_only_called_identical_
     From the cache it can become the very image again, where BuildKit still has it: on a daemon that builds
     much else it may have let a step go. What is said must be what is.
     """
-    rule(shop, operator, 12, *NEVER)
+    rule(shop, operator, 25, *NEVER)
     if not all_cached:
         shop.write("api/notes.txt", "came after the last build\n")
     old = str(shop.container("api").attrs["Image"])
     files = shop.checksums()
     with operator.dev(shop.directory):
         run = start(operator, "add humanize to api")
-        operator.until(run, "verify", seconds=120)
+        operator.until(run, "verify")
         lose(shop.engine, run, old)
         record = ended(operator, run)
 

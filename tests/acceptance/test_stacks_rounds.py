@@ -73,7 +73,7 @@ def test_a_failure_in_the_last_round_leads_back_to_before_the_first(
     """Three rounds wrote and built; the rollback removes it all: original files, no container, no image."""
     shop = shop_that_hides_causes(compose_project)
     operator.write_policy(
-        policy(shop.name, str(shop.directory), max_wait_seconds=6, extra_service=NEVER_HEALTHY)
+        policy(shop.name, str(shop.directory), max_wait_seconds=15, extra_service=NEVER_HEALTHY)
     )
     before = stand(shop)
 
@@ -89,7 +89,7 @@ def test_no_more_rounds_than_policy_permits(compose_project: ComposeFactory, ope
     """With two rounds the cause of the second crash is known, not acted on, and everything is put back."""
     shop = shop_that_hides_causes(compose_project)
     limits = "limits:\n  max_rounds: 2\n"
-    operator.write_policy(policy(shop.name, str(shop.directory), max_wait_seconds=20, extra=limits))
+    operator.write_policy(policy(shop.name, str(shop.directory), max_wait_seconds=90, extra=limits))
     before = stand(shop)
 
     record = check_rolled_back(

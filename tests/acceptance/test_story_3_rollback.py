@@ -87,7 +87,7 @@ def test_scenario_2_after_a_rollback_the_project_is_free_for_the_next_run(
     """A rolled back service that was broken is as broken as before, and the next run repairs it."""
     shop = compose_project(broken_shop("humanize"))
     shop.up()
-    operator.write_policy(policy(shop.name, str(shop.directory), max_wait_seconds=6))
+    operator.write_policy(policy(shop.name, str(shop.directory), max_wait_seconds=15))
     before = stand(shop)
 
     record = check_rolled_back(run_patch(operator, shop, BREAK_HEALTH), "health_timeout", shop, before)

@@ -25,7 +25,7 @@ from workflows.errors import OrchestratorError
 from workflows.models.request import RunRequest
 from workflows.models.status import RunStatus
 
-REACH_SECONDS = 60.0
+REACH_SECONDS = 180.0
 END_SECONDS = 240.0
 _WAITS = {RunStatus.AWAITING_APPROVAL: Step.APPROVE, RunStatus.QUEUED: Step.LANE}
 MISSED = "missed"

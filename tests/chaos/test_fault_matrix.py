@@ -17,6 +17,8 @@ pytestmark = pytest.mark.timeout(900)
 
 _AFTER_SECONDS = 0.1
 """From the beginning of a step to the fault."""
+_ROUNDS = 3
+"""At most, for one that is to strike."""
 
 OWN = {
     "one by one": [
@@ -70,12 +72,19 @@ def _case(fault: Fault, step: Step, number: int) -> Case:
 
 
 def check(world: World, drawn: Round, seen: list[Outcome]) -> None:
-    """Play it: no violation, and each fault that strikes has struck a run that was under way."""
-    outcomes = asyncio.run(play(world, drawn))
-    seen += outcomes
-    assert [(o.fault, o.step, o.run_id, o.violations) for o in outcomes if o.violations] == []
-    striking = outcomes[:1] if drawn.shared else outcomes
-    assert [(o.fault, o.aimed_at) for o in striking if o.step == "missed"] == []
+    """Play it: no violation, and each fault that strikes has struck a run that was under way.
+
+    Where a busy machine let a short step pass before the blow the round is played again.
+    """
+    for _ in range(_ROUNDS):
+        outcomes = asyncio.run(play(world, drawn))
+        seen += outcomes
+        assert [(o.fault, o.step, o.run_id, o.violations) for o in outcomes if o.violations] == []
+        striking = outcomes[:1] if drawn.shared else outcomes
+        missed = [(o.fault, o.aimed_at) for o in striking if o.step == "missed"]
+        if not missed:
+            return
+    assert missed == []
 
 
 @pytest.mark.parametrize("name", OWN)

@@ -52,7 +52,7 @@ def test_a_crash_and_a_hang_are_found_and_kept(tmp_path: Path) -> None:
 
 def test_a_target_runs_in_a_process_of_its_own(tmp_path: Path) -> None:
     """As ``make fuzz`` does it."""
-    fed = feed_apart("token", 1, 1.0, tmp_path)
+    fed = feed_apart("token", 1, 5.0, tmp_path)
     assert fed.inputs > 10
     assert fed.crashes == ()
 

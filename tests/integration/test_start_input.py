@@ -65,7 +65,7 @@ async def client() -> AsyncIterator[Client]:
 async def _run(client: Client, args: list[RawValue]) -> object:
     return await asyncio.wait_for(
         client.execute_workflow("test.EchoRequest", args=args, id=f"mm:{uuid4()}", task_queue=QUEUE),
-        timeout=10,
+        timeout=60,
     )
 
 

@@ -87,7 +87,7 @@ async def _expired(stage: Stage) -> Handle:
 async def _cancelled(stage: Stage) -> Handle:
     begun = stage.host.hang("build")
     handle = await stage.start()
-    await asyncio.wait_for(begun.wait(), 10)
+    await asyncio.wait_for(begun.wait(), 60)
     await handle.cancel()
     try:
         await handle.result()

@@ -54,7 +54,7 @@ def test_what_is_planted_is_found(running: World) -> None:
         (running.temporary / "planted").write_text("left")
         return True
 
-    soaking = Soaking(running, SEED, frozenset(), patience=3)
+    soaking = Soaking(running, SEED, frozenset(), patience=15)
     seen = asyncio.run(soaking.soak(plant_then_one_more))
     assert seen.wrong == []
     assert {line.split(":")[0] for line in seen.leaks} == {

@@ -53,7 +53,7 @@ class Stage:
         self, handle: WorkflowHandle[Any, Any], status: RunStatus, revision: int | None = None
     ) -> RunRecord:
         """Wait (bounded) for a status, of a plan revision where one is named, without skipping time."""
-        for _ in range(400):
+        for _ in range(3000):
             record = await self.record(handle)
             planned = record.plan.revision if record.plan else 0
             if record.status is status and revision in {None, planned}:

@@ -52,7 +52,7 @@ class Town:
 
     async def until(self, handle: WorkflowHandle[Any, Any], word: str) -> RunRecord:
         """Wait (bounded) until the run has this status or this step is in progress."""
-        for _ in range(600):
+        for _ in range(3000):
             record = await self.record(handle)
             if word in {str(record.status)} | {s.name for s in record.steps if s.status == "in_progress"}:
                 return record
@@ -66,7 +66,7 @@ class Town:
     async def guard_report(self, handle: WorkflowHandle[Any, Any]) -> Any:
         """The result of a run's guard."""
         guard = self.client.get_workflow_handle(guard_id(str(handle.first_execution_run_id)))
-        return await asyncio.wait_for(guard.result(), 20)
+        return await asyncio.wait_for(guard.result(), 60)
 
 
 @asynccontextmanager

@@ -26,7 +26,7 @@ async def test_what_waits_is_told(tmp_path: Path) -> None:
         handle = await place.start(requested_by="dave")
         await place.until(handle, "awaiting_approval")
         gauges = Gauges(Metrics((numbers,)), "rack.7", place.client, state.root, lambda: (journal(tmp_path),))
-        for _ in range(200):  # visibility lags behind
+        for _ in range(2400):  # visibility lags behind
             await gauges.once()
             if numbers.gauges.get("approvals.waiting"):
                 break

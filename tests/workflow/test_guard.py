@@ -30,7 +30,7 @@ async def test_a_terminated_run_is_settled(step: str) -> None:
     begun = host.hang(step)
     async with town(host) as here:
         run = await here.start()
-        await asyncio.wait_for(begun.wait(), 10)
+        await asyncio.wait_for(begun.wait(), 60)
         await run.terminate("an operator was in a hurry")
         report = await here.guard_report(run)
         assert (report["closing"], report["settled"], report["complete"]) == ("terminated", True, True)
@@ -50,7 +50,7 @@ async def test_before_the_first_write_there_is_no_guard(step: str) -> None:
     begun = host.hang(step)
     async with town(host) as here:
         run = await here.start()
-        await asyncio.wait_for(begun.wait(), 10)
+        await asyncio.wait_for(begun.wait(), 60)
         await run.terminate()
         runs = TemporalRuns(here.client, QUEUE)
         assert await runs.closing(guard_id(str(run.first_execution_run_id))) is Closing.UNKNOWN
@@ -63,7 +63,7 @@ async def test_a_guard_that_cannot_settle_says_so() -> None:
     host.answers["settle"] = lambda _job: ports.SettleResult(settled=True, complete=False, state="image gone")
     async with town(host) as here:
         run = await here.start()
-        await asyncio.wait_for(begun.wait(), 10)
+        await asyncio.wait_for(begun.wait(), 60)
         await run.terminate()
         report = await here.guard_report(run)
         assert (report["complete"], report["state"]) == (False, "image gone")
@@ -83,9 +83,9 @@ async def test_a_second_guard_of_a_run_is_the_first_one() -> None:
     host.answers["settle"] = settle
     async with town(host) as here:
         run = await here.start()
-        await asyncio.wait_for(begun.wait(), 10)
+        await asyncio.wait_for(begun.wait(), 60)
         await run.terminate()
-        await asyncio.wait_for(settling.wait(), 10)
+        await asyncio.wait_for(settling.wait(), 60)
         run_id = str(run.first_execution_run_id)
         guarded = GuardedRun(run_id=run_id, workflow_id=run.id, host_queue=HOST_QUEUE)
         await TemporalRuns(here.client, QUEUE).guard(guarded)

@@ -51,7 +51,7 @@ async def shown_in_the_web_ui(run: WorkflowHandle[Any, Any]) -> str:
 async def listed(client: Client, state: str, holds: set[str]) -> set[str]:
     """What a list by state names, once it names these; visibility lags a little."""
     found: set[str] = set()
-    for _ in range(100):
+    for _ in range(1200):
         found = {run.id async for run in client.list_workflows(f'mm_state="{state}"')}
         if holds <= found:
             break
@@ -79,7 +79,7 @@ async def test_runs_on_one_project_write_one_after_the_other_in_order() -> None:
     host.answers["build"] = build
     async with town(host) as here:
         runs = [await here.start()]
-        await asyncio.wait_for(begun.wait(), 10)
+        await asyncio.wait_for(begun.wait(), 60)
         for place in range(1, 8):
             runs.append(await here.start())
             record = await here.until(runs[-1], "queued")
@@ -91,7 +91,7 @@ async def test_runs_on_one_project_write_one_after_the_other_in_order() -> None:
         assert writers.most == 1
         assert writers.order == [run.first_execution_run_id for run in runs]
         assert host.calls.count("revalidate") > 0
-        await asyncio.wait_for(here.client.get_workflow_handle(LANE).result(), 10)
+        await asyncio.wait_for(here.client.get_workflow_handle(LANE).result(), 60)
 
 
 async def test_place_and_holder_are_seen_while_a_run_waits() -> None:
@@ -100,7 +100,7 @@ async def test_place_and_holder_are_seen_while_a_run_waits() -> None:
     begun = host.hang("build")
     async with town(host) as here:
         first = await here.start()
-        await asyncio.wait_for(begun.wait(), 10)
+        await asyncio.wait_for(begun.wait(), 60)
         second = await here.start()
         await here.until(second, "queued")
         third = await here.start()
@@ -129,7 +129,7 @@ async def test_place_and_holder_are_seen_while_a_run_waits() -> None:
         await second.cancel()
         with pytest.raises(WorkflowFailureError):
             await second.result()
-        for _ in range(100):
+        for _ in range(1200):
             if (moved := (await here.record(third)).lane) is not None and moved.position == 1:
                 break
             await asyncio.sleep(0.05)
@@ -153,7 +153,7 @@ async def test_the_lane_is_freed_when_its_holder_goes(how: str) -> None:
     host.answers["settle"] = settle
     async with town(host) as here:
         first = await here.start()
-        await asyncio.wait_for(begun.wait(), 10)
+        await asyncio.wait_for(begun.wait(), 60)
         second = await here.start()
         await here.until(second, "queued")
         host.answers["build"] = usual
@@ -171,7 +171,7 @@ async def test_a_waiting_run_that_is_terminated_does_not_block_the_lane() -> Non
     begun, usual = host.hang("build"), ScriptedHost().answers["build"]
     async with town(host) as here:
         first = await here.start()
-        await asyncio.wait_for(begun.wait(), 10)
+        await asyncio.wait_for(begun.wait(), 60)
         second, third = await here.start(), await here.start()
         for run in (second, third):
             await here.until(run, "queued")
@@ -203,7 +203,7 @@ async def test_runs_that_wait_survive_the_end_of_their_lane() -> None:
     begun, usual = host.hang("build"), ScriptedHost().answers["build"]
     async with town(host) as here:
         first = await here.start()
-        await asyncio.wait_for(begun.wait(), 10)
+        await asyncio.wait_for(begun.wait(), 60)
         second = await here.start()
         await here.until(second, "queued")
         await here.client.get_workflow_handle(LANE).terminate()
@@ -221,7 +221,7 @@ async def test_a_project_that_another_live_run_is_changing_is_waited_for() -> No
     begun, usual = host.hang("build"), ScriptedHost().answers["build"]
     async with town(host) as here:
         first = await here.start()
-        await asyncio.wait_for(begun.wait(), 10)
+        await asyncio.wait_for(begun.wait(), 60)
         other = OpenJournal(run_id=str(first.first_execution_run_id), workflow_id=first.id)
         host.then("preflight", OrchestratorError("project_busy", run_id=other.run_id, project="shop"))
         host.then("look_around", LookAroundResult(unsettled=(other,)))
@@ -240,7 +240,7 @@ async def test_a_refusal_in_the_middle_of_another_runs_work_is_no_answer(where: 
     begun, usual = host.hang("build"), ScriptedHost().answers["build"]
     async with town(host) as here:
         first = await here.start()
-        await asyncio.wait_for(begun.wait(), 10)
+        await asyncio.wait_for(begun.wait(), 60)
         other = OpenJournal(run_id=str(first.first_execution_run_id), workflow_id=first.id)
         host.then(where, OrchestratorError("no_safe_fix", detail="half a change fits nothing"))
         host.then("look_around", LookAroundResult(unsettled=(other,)))
@@ -289,7 +289,7 @@ async def test_a_hold_pauses_a_run_before_its_first_write(where: str) -> None:
         assert await (await run.describe()).memo_value("waiting_reason") == "hold"
         assert host.calls.count("patch") == (1 if where == "patch" else 0)
         released.set()
-        result = await asyncio.wait_for(run.result(), 10)
+        result = await asyncio.wait_for(run.result(), 60)
         assert result["status"] == "succeeded"
         assert "rollback" not in host.calls
         assert host.calls.count("preflight") == (3 if where == "patch" else 2)

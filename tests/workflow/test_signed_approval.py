@@ -174,7 +174,7 @@ async def test_a_refused_pre_approval_waits_like_any_other(stage_of: StageOf) ->
     stage = await stage_of(ScriptedHost(gate=SIGNED))
     handle = await stage.start(requested_by="dave", approval_token="token_replayed:alice")
     record = await stage.until(handle, WAITING)
-    for _ in range(100):
+    for _ in range(1200):
         if record.approvals:
             break
         await asyncio.sleep(0.02)

@@ -56,7 +56,7 @@ async def test_a_host_that_is_down_does_not_hold_up_a_cancelled_run(stage_of: St
     begun = host.hang("check_token")
     stage, handle = await waiting(stage_of, host)
     await handle.signal("Approve", {"token": "by:alice"})
-    await asyncio.wait_for(begun.wait(), 10)
+    await asyncio.wait_for(begun.wait(), 60)
     await handle.cancel()
     with suppress(WorkflowFailureError):
         await asyncio.wait_for(handle.result(), 30)
@@ -93,7 +93,7 @@ async def test_attempts_after_the_gate_are_kept_too(stage_of: StageOf) -> None:
     host.answers["build"] = build
     _, handle = await waiting(stage_of, host)
     await handle.signal("Approve", {"token": "by:alice"})
-    await asyncio.wait_for(begun.wait(), 10)
+    await asyncio.wait_for(begun.wait(), 60)
     late = await handle.execute_update("Approve", {"token": "by:bob"})
     assert late["code"] == "approval_not_needed"
     done.set()
@@ -122,7 +122,7 @@ async def test_an_approval_of_one_revision_is_none_of_the_next(stage_of: StageOf
     await asyncio.sleep(0.3)
     slow.set()
     record = await stage.until(handle, WAITING, revision=2)
-    for _ in range(200):
+    for _ in range(2400):
         if len(record.approvals) == 2:
             break
         await asyncio.sleep(0.02)

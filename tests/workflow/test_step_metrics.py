@@ -31,7 +31,7 @@ async def test_steps_are_told_when_they_happen_and_once(tmp_path: Path) -> None:
     host.answers["build"] = build
     async with town(host, metrics=metrics) as place:
         handle = await place.start()
-        await asyncio.wait_for(building.wait(), 20)
+        await asyncio.wait_for(building.wait(), 60)
         assert "steps.build.started" in told.counted
         assert "steps.patch.succeeded" in told.counted
         assert "steps.build.succeeded" not in told.counted

@@ -111,7 +111,7 @@ async def test_a_host_that_does_not_answer_about_it_holds_up_nothing(tmp_path: P
     async with town(host) as place:
         handle = await place.start(requested_by="dave")
         record = await place.until(handle, "awaiting_approval")
-        await asyncio.wait_for(hanging.wait(), 20)
+        await asyncio.wait_for(hanging.wait(), 60)
         await handle.signal("Approve", {"approver": "alice", "plan_digest": record.plan.digest})  # type: ignore[union-attr]
         assert (await asyncio.wait_for(handle.result(), 30))["status"] == "succeeded"
         let_go.set()
