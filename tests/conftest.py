@@ -13,6 +13,7 @@ from pathlib import Path
 import docker
 import pytest
 from docker.errors import DockerException, ImageNotFound
+from hypothesis import HealthCheck, settings
 
 from tests.sandbox import ComposeSandbox, unique_project_name, write_files
 from tests.stores.fixtures import (
@@ -26,6 +27,8 @@ from tests.stores.fixtures import (
 __all__ = ["minio_server", "seaweed_server", "store_server"]  # fixtures by name
 
 BASE_IMAGE = "python:3.13-slim"
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")  # Hypothesis' own limit is 200 ms of wall time for each example
 collect_ignore = [] if os.environ.get("MM_STACK_TESTS") else ["stack"]
 """`make stack-test` has them: they build servers from source and need a quarter of an hour."""
 

@@ -56,6 +56,14 @@ def ended(operator: Operator, run: str, seconds: float = 240) -> RunRecord:
     return operator.show(run)
 
 
+def await_verify_log(operator: Operator, seconds: float = 120) -> None:
+    """The verification has begun to tell."""
+    deadline = time.monotonic() + seconds
+    while not any(operator.state.glob("spool/*/verify.log")):
+        assert time.monotonic() < deadline, "verify said nothing"
+        time.sleep(0.02)
+
+
 def await_two_containers(shop: ComposeSandbox, seconds: float = 90) -> None:
     """Compose has made the new container and waits for the old one to stop.
 

@@ -5,7 +5,15 @@ import time
 import pytest
 
 from tests.acceptance import temporal_cli
-from tests.acceptance.moments import Before, await_two_containers, ended, held, journals, start
+from tests.acceptance.moments import (
+    Before,
+    await_two_containers,
+    await_verify_log,
+    ended,
+    held,
+    journals,
+    start,
+)
 from tests.acceptance.operator import Operator
 from tests.acceptance.processes import await_none, await_processes
 from tests.acceptance.slow_stacks import ADD_HUMANIZE, slow_shop, unique_sleep
@@ -166,14 +174,6 @@ def test_a_reset_meets_a_settled_journal(
         await_empty_spool(operator)
         again = ended(operator, start(operator, "restart api"))
         assert again.status is RunStatus.SUCCEEDED, again.failure
-
-
-def await_verify_log(operator: Operator, seconds: float = 30) -> None:
-    """The verification has begun to tell."""
-    deadline = time.monotonic() + seconds
-    while not any(operator.state.glob("spool/*/verify.log")):
-        assert time.monotonic() < deadline, "verify said nothing"
-        time.sleep(0.02)
 
 
 def terminate(operator: Operator, workflow_id: str) -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.acceptance.moments import await_two_containers, ended, held, journals, start
+from tests.acceptance.moments import await_two_containers, await_verify_log, ended, held, journals, start
 from tests.acceptance.operator import Operator, check_artifacts
 from tests.acceptance.processes import await_none, await_processes
 from tests.acceptance.slow_stacks import ADD_HUMANIZE, slow_shop, unique_sleep
@@ -42,7 +42,8 @@ def in_restart(operator: Operator, run: str, shop: ComposeSandbox, sleep: str) -
 
 def in_verify(operator: Operator, run: str, shop: ComposeSandbox, sleep: str) -> None:
     """The new container runs and is being watched."""
-    operator.until(run, "verify", seconds=120)
+    operator.until(run, "verify")
+    await_verify_log(operator)
 
 
 def second_attempt(operator: Operator) -> tuple[str, datetime]:

@@ -142,7 +142,7 @@ def test_an_override_that_ends_while_the_run_waits_no_longer_counts(
 ) -> None:
     """Approved after the end: the plan is made again under the rules as they are now, and refused."""
     people = "approvals: {trust: unsigned, approver_roles: [sre]}\nroles: {sre: [olga, alice]}\n"
-    rule(operator, shop, "protected: true")
+    rule(operator, shop, "protected: true", extra=people)
     before = stand(shop)
     patch = operator.root / "conf.patch"
     patch.write_text(CONF_PATCH)

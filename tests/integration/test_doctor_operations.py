@@ -146,7 +146,9 @@ async def test_clock_and_worker_are_asked_of_a_real_server(
 ) -> None:
     """No worker is a failure where the server is configured; a clock that is wrong is seen."""
     async with await WorkflowEnvironment.start_local(
-        dev_server_existing_path=str(temporal_executable()), dev_server_log_level="error"
+        dev_server_existing_path=str(temporal_executable()),
+        dev_server_log_level="error",
+        dev_server_startup_timeout=timedelta(seconds=60),
     ) as server:
         there = settings.model_copy(
             update={"temporal_address": server.client.service_client.config.target_host}

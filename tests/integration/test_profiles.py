@@ -9,6 +9,7 @@ import ssl
 import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -101,7 +102,9 @@ async def gate(tmp_path: Path) -> AsyncIterator[Gate]:
     context.verify_mode = ssl.CERT_REQUIRED
     context.set_alpn_protocols(["h2"])
     binary = str(Path(sys.executable).parent / "temporal")
-    async with await WorkflowEnvironment.start_local(dev_server_existing_path=binary) as env:
+    async with await WorkflowEnvironment.start_local(
+        dev_server_existing_path=binary, dev_server_startup_timeout=timedelta(seconds=60)
+    ) as env:
         host, _, port = env.client.service_client.config.target_host.partition(":")
 
         async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import sys
 from collections.abc import AsyncIterator
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -56,7 +57,10 @@ async def client() -> AsyncIterator[Client]:
     """A client of a real server with a worker on it."""
     binary = shutil.which("temporal", path=str(Path(sys.executable).parent))
     env = await WorkflowEnvironment.start_local(
-        dev_server_existing_path=binary, data_converter=data_converter, dev_server_log_level="error"
+        dev_server_existing_path=binary,
+        data_converter=data_converter,
+        dev_server_log_level="error",
+        dev_server_startup_timeout=timedelta(seconds=60),
     )
     async with env, Worker(env.client, task_queue=QUEUE, workflows=[EchoRequest]):
         yield env.client

@@ -11,6 +11,7 @@ import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from concurrent.futures import Future
 from contextlib import asynccontextmanager, contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -115,6 +116,7 @@ class Stage:
         self._env = self.call(
             WorkflowEnvironment.start_local(
                 dev_server_existing_path=str(Path(sys.executable).parent / "temporal"),
+                dev_server_startup_timeout=timedelta(seconds=60),
                 data_converter=data_converter,
                 search_attributes=[SearchAttributeKey.for_keyword(name) for name in KEYWORDS],
             )

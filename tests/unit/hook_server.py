@@ -56,7 +56,7 @@ def hook_server() -> Iterator[Hook]:
             body = self.rfile.read(int(self.headers["Content-Length"]))
             hook.got.append(Received(self.path, dict(self.headers), body))
             if hook.hanging:
-                hook.let_go.wait(30)
+                hook.let_go.wait(600)
             with suppress(OSError):
                 self.send_response(hook.status)
                 self.send_header("Location", f"http://127.0.0.1:{hook.port}/elsewhere")

@@ -250,6 +250,7 @@ async def test_a_name_that_is_looked_up_for_ever_costs_one_thread(
     assert not answered.is_set()
     answered.set()
     await asyncio.to_thread(threads[0].join, 20)
+    webhook.timeout_seconds = 20
     assert (await webhook.deliver(told()))[1] == "ConnectError"
 
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import textwrap
+import threading
 import time
 import uuid
 from collections.abc import Callable
@@ -83,19 +84,25 @@ async def test_run_kills_what_takes_too_long():
 
 async def test_stream_hands_over_output_while_the_command_runs(tmp_path: Path):
     """The first line is there long before the command ends; stderr comes the same way."""
-    seen: list[tuple[float, bytes]] = []
-    code = "import sys, time; print('one', flush=True); time.sleep(0.6); print('two', file=sys.stderr)"
-    began = time.monotonic()
-    code_out = await stream(
-        [sys.executable, "-c", code],
-        env=ENV,
-        sink=lambda data: seen.append((time.monotonic() - began, data)),
-        children=ChildRegistry(tmp_path, "run-1"),
+    seen: list[bytes] = []
+    heard = tmp_path / "heard"
+    code = (
+        "import os, sys, time; print('one', flush=True)\n"
+        f"while not os.path.exists({str(heard)!r}): time.sleep(0.02)\n"
+        "print('two', file=sys.stderr)"
     )
-    assert code_out == 0
-    assert b"".join(data for _, data in seen) == b"one\ntwo\n"
-    assert seen[-1][0] - seen[0][0] > 0.4
-    assert left_in(tmp_path) == []
+
+    def sink(data: bytes) -> None:
+        seen.append(data)
+        heard.touch()
+
+    children = tmp_path / "children"
+    running_command = stream(
+        [sys.executable, "-c", code], env=ENV, sink=sink, children=ChildRegistry(children, "run-1")
+    )
+    assert await asyncio.wait_for(running_command, 60) == 0
+    assert seen == [b"one\n", b"two\n"]
+    assert left_in(children) == []
 
 
 @pytest.mark.parametrize(
@@ -283,17 +290,27 @@ async def test_a_cancellation_while_the_command_is_started_leaves_nothing(
 async def test_what_must_not_be_interrupted_ends_before_the_cancellation_is_heard():
     """A thread cannot be called back: its step keeps the lock until it has ended, and is cancelled then."""
     ended: list[str] = []
+    begun, let_go = threading.Event(), threading.Event()
+
+    def work() -> None:
+        begun.set()
+        let_go.wait(60)
+        ended.append("thread")
 
     async def hold() -> None:
         try:
-            await process.uninterrupted(asyncio.to_thread(lambda: (time.sleep(0.4), ended.append("thread"))))
+            await process.uninterrupted(asyncio.to_thread(work))
             ended.append("went on")
         finally:
             ended.append("lock released")
 
     task = asyncio.create_task(hold())
-    await asyncio.sleep(0.1)
+    await asyncio.to_thread(begun.wait, 60)
     task.cancel()
+    for _ in range(3):
+        await asyncio.sleep(0)
+    assert ended == []
+    let_go.set()
     with pytest.raises(asyncio.CancelledError):
         await task
     assert ended == ["thread", "lock released"]

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +77,9 @@ async def stage_of(test_server_path: str) -> AsyncIterator[Callable[[ScriptedHos
         async def make(host: ScriptedHost) -> Stage:
             env = await stack.enter_async_context(
                 await WorkflowEnvironment.start_time_skipping(
-                    test_server_existing_path=test_server_path, data_converter=data_converter
+                    test_server_existing_path=test_server_path,
+                    data_converter=data_converter,
+                    test_server_startup_timeout=timedelta(seconds=60),
                 )
             )
             attributes = AddSearchAttributesRequest(search_attributes=SEARCH_ATTRIBUTES)

@@ -6,6 +6,7 @@ import uuid
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -88,6 +89,7 @@ async def town(
     binary = server or str(Path(sys.executable).parent / "temporal")
     async with await WorkflowEnvironment.start_local(
         dev_server_existing_path=binary,
+        dev_server_startup_timeout=timedelta(seconds=60),
         data_converter=data_converter,
         dev_server_extra_args=server_flags(),
         interceptors=list(interceptors),

@@ -55,12 +55,12 @@ async def test_cancel_while_waiting_for_approval(stage_of: StageOf) -> None:
 async def test_a_cancel_that_a_step_outran_is_not_swallowed(stage_of: StageOf) -> None:
     """The build finishes although it was cancelled: the run must still end cancelled, not succeeded."""
     host = ScriptedHost()
-    begun, usual = asyncio.Event(), host.answers["build"]
+    begun, sent, usual = asyncio.Event(), asyncio.Event(), host.answers["build"]
 
     async def deaf(job: Any) -> Any:
         begun.set()
         with suppress(asyncio.CancelledError):  # it ends well just before its cancellation is delivered
-            await asyncio.sleep(0.5)
+            await sent.wait()
         return usual(job)
 
     host.answers["build"] = deaf
@@ -68,6 +68,7 @@ async def test_a_cancel_that_a_step_outran_is_not_swallowed(stage_of: StageOf) -
     handle = await stage.start()
     await asyncio.wait_for(begun.wait(), 60)
     await handle.cancel()
+    sent.set()
     await cancelled(handle)
     assert "restart" not in host.calls
     assert host.calls.count("rollback") == 1
@@ -79,11 +80,11 @@ async def test_a_cancel_does_not_interrupt_the_rollback(stage_of: StageOf) -> No
     host.answers["verify"] = lambda _job: ports.VerifyResult(
         failure=failing("neighbour_changed", StepName.VERIFY)
     )
-    begun, finished, usual = asyncio.Event(), asyncio.Event(), host.answers["rollback"]
+    begun, go_on, finished, usual = *(asyncio.Event() for _ in range(3)), host.answers["rollback"]
 
     async def slow(job: Any) -> Any:
         begun.set()
-        await asyncio.sleep(0.5)
+        await go_on.wait()
         finished.set()
         return usual(job)
 
@@ -92,6 +93,8 @@ async def test_a_cancel_does_not_interrupt_the_rollback(stage_of: StageOf) -> No
     handle = await stage.start()
     await asyncio.wait_for(begun.wait(), 60)
     await handle.cancel()
+    await stage.record(handle)  # the workflow has heard of it
+    go_on.set()
     final = await handle.result()
     assert finished.is_set()
     assert final["status"] == "rolled_back"

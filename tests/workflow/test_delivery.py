@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,7 @@ async def test_delivery_brings_everything_over_once_the_store_is_back(
         binary = str(Path(sys.executable).parent / "temporal")
         async with await WorkflowEnvironment.start_local(
             dev_server_existing_path=binary,
+            dev_server_startup_timeout=timedelta(seconds=60),
             data_converter=data_converter,
             dev_server_extra_args=server_flags(),
         ) as env:
@@ -106,7 +108,9 @@ async def test_directory_that_was_full_is_delivered_to_as_well(tmp_path: Path) -
 async def skipping(test_server_path: str) -> Any:
     """A server whose clock runs as fast as it can."""
     async with await WorkflowEnvironment.start_time_skipping(
-        test_server_existing_path=test_server_path, data_converter=data_converter
+        test_server_existing_path=test_server_path,
+        data_converter=data_converter,
+        test_server_startup_timeout=timedelta(seconds=60),
     ) as env:
         yield env
 

@@ -16,7 +16,7 @@ from workflows.models.guarding import LookAroundResult, OpenJournal
 from workflows.models.lane import AwaitReleaseResult, Hold
 from workflows.models.status import RunStatus
 
-FREED_SECONDS = 20
+FREED_SECONDS = 50
 """Seconds, not the minute after which a waiting run asks again; generous, for a busy machine."""
 
 

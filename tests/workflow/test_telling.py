@@ -50,13 +50,13 @@ def told_host(state: StateDir, **fields: Any) -> ScriptedHost:
 def delivering(state: StateDir, hook: Hook) -> dict[str, Any]:
     """The wiring of a postman who does not wait long."""
     postman = Postman(Outbox(state, first_delay=timedelta(milliseconds=100)),
-                      Webhook(hook.url, "s", timeout_seconds=0.5), look_seconds=0.05)  # fmt: skip
+                      Webhook(hook.url, "s", timeout_seconds=60), look_seconds=0.05)  # fmt: skip
     return {"beside": lambda _client: (postman.forever,)}
 
 
 async def until(hook: Hook, events: list[str]) -> None:
     """Wait (bounded) for exactly these."""
-    for _ in range(400):
+    for _ in range(3000):
         if len(hook.events) >= len(events):
             break
         await asyncio.sleep(0.02)
